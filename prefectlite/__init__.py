@@ -1,0 +1,100 @@
+"""prefectlite: a workflow runner for people who have a Dask cluster, or a laptop, and no server.
+
+What is listed in ``__all__`` can be used as ``prefectlite.<name>``; a part is loaded when one of
+its names is first asked for, so that ``import prefectlite`` is quick.
+
+Example::
+
+    from prefectlite import Flow, task
+
+    @task
+    def double(x):
+        return 2 * x
+
+    with Flow("doubles") as flow:
+        doubled = double.map([1, 2, 3])
+
+    state = flow.run()
+    print(state.result[doubled].result)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.configuration import config as config
+from prefectlite.utilities import logging as _logging  # sets up the loggers
+from prefectlite.utilities.context import context as context
+
+if TYPE_CHECKING:
+    from prefectlite import core as core
+    from prefectlite import engine as engine
+    from prefectlite import exceptions as exceptions
+    from prefectlite import executors as executors
+    from prefectlite import tasks as tasks
+    from prefectlite import triggers as triggers
+    from prefectlite import utilities as utilities
+    from prefectlite.core.flow import Flow as Flow
+    from prefectlite.core.parameter import DateTimeParameter as DateTimeParameter
+    from prefectlite.core.parameter import Parameter as Parameter
+    from prefectlite.core.task import Task as Task
+    from prefectlite.utilities.edges import flatten as flatten
+    from prefectlite.utilities.edges import mapped as mapped
+    from prefectlite.utilities.edges import unmapped as unmapped
+    from prefectlite.utilities.tasks import tags as tags
+    from prefectlite.utilities.tasks import task as task
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "DateTimeParameter": "prefectlite.core.parameter",
+    "Flow": "prefectlite.core.flow",
+    "Parameter": "prefectlite.core.parameter",
+    "Task": "prefectlite.core.task",
+    "flatten": "prefectlite.utilities.edges",
+    "mapped": "prefectlite.utilities.edges",
+    "tags": "prefectlite.utilities.tasks",
+    "task": "prefectlite.utilities.tasks",
+    "unmapped": "prefectlite.utilities.edges",
+}
+_MODULES = frozenset(
+    {
+        "configuration",
+        "core",
+        "engine",
+        "exceptions",
+        "executors",
+        "tasks",
+        "triggers",
+        "utilities",
+    }
+)
+
+__all__ = [
+    "DateTimeParameter",
+    "Flow",
+    "Parameter",
+    "Task",
+    "config",
+    "context",
+    "flatten",
+    "mapped",
+    "tags",
+    "task",
+    "unmapped",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES, *_MODULES})

@@ -1,0 +1,151 @@
+"""Every error and signal that prefectlite raises by a name of its own.
+
+The tree::
+
+    Exception
+    └── PrefectException
+        ├── ClientError
+        │   ├── AuthorizationError
+        │   └── ObjectNotFoundError
+        ├── FlowStorageError
+        ├── ConfigurationError          (also ValueError)
+        ├── ContextError                (also AttributeError)
+        ├── ExecutorError
+        │   └── WorkerLostError
+        ├── FlowCompileError            (also ValueError)
+        │   └── ParameterError
+        ├── ResultError
+        │   ├── ResultReadError
+        │   └── ResultWriteError
+        └── SerializationError          (also TypeError)
+
+    BaseException
+    └── PrefectSignal                   (not an Exception: ``except Exception`` lets it pass)
+        ├── TaskTimeoutSignal
+        └── VersionLockMismatchSignal
+
+``except PrefectException`` catches all that prefectlite itself reports. Where users know a
+builtin type for the same mistake (a ``ValueError`` for a bad parameter), the class is that type
+as well. The signals with which a task chooses its own state live in
+:mod:`prefectlite.engine.signals`.
+
+Every class takes its message as the only argument and pickles as it is, so that an error raised
+on a worker reaches the driver unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "AuthorizationError",
+    "ClientError",
+    "ConfigurationError",
+    "ContextError",
+    "ExecutorError",
+    "FlowCompileError",
+    "FlowStorageError",
+    "ObjectNotFoundError",
+    "ParameterError",
+    "PrefectException",
+    "PrefectSignal",
+    "ResultError",
+    "ResultReadError",
+    "ResultWriteError",
+    "SerializationError",
+    "TaskTimeoutSignal",
+    "VersionLockMismatchSignal",
+    "WorkerLostError",
+]
+
+
+class PrefectException(Exception):
+    """The root of prefectlite's errors.
+
+    Args:
+        message: what went wrong, with whom, and the way out.
+
+    Example:
+        >>> str(PrefectException("task 'load' is in no flow"))
+        "task 'load' is in no flow"
+    """
+
+    def __init__(self, message: Any = "") -> None:
+        super().__init__(message)
+
+
+class PrefectSignal(BaseException):
+    """The root of what ends a task run without being an error of the user's code.
+
+    It is no ``Exception``, so that a task's ``except Exception`` does not swallow it.
+
+    Args:
+        message: why the task run ends.
+    """
+
+    def __init__(self, message: Any = "") -> None:
+        super().__init__(message)
+
+
+class ClientError(PrefectException):
+    """A service that was asked for something answered with an error."""
+
+
+class AuthorizationError(ClientError):
+    """A service refused the credentials it was given."""
+
+
+class ObjectNotFoundError(ClientError):
+    """A service does not know the object it was asked for."""
+
+
+class FlowStorageError(PrefectException):
+    """A flow could not be saved or loaded."""
+
+
+class ConfigurationError(PrefectException, ValueError):
+    """A configuration file or variable cannot be used; names the file and line, or the variable."""
+
+
+class ContextError(PrefectException, AttributeError):
+    """Something was asked of ``prefectlite.context`` that only exists in another situation."""
+
+
+class ExecutorError(PrefectException):
+    """An executor could not start, or was lost during a run."""
+
+
+class WorkerLostError(ExecutorError):
+    """The worker of a task run died before it answered."""
+
+
+class FlowCompileError(PrefectException, ValueError):
+    """A flow cannot be run as it is; names the task or edge at fault."""
+
+
+class ParameterError(FlowCompileError):
+    """A parameter is missing, unknown or of no use; names it and those that exist."""
+
+
+class ResultError(PrefectException):
+    """The root of what may go wrong with a stored result."""
+
+
+class ResultReadError(ResultError):
+    """A stored result exists but cannot be read; names its location and the reason."""
+
+
+class ResultWriteError(ResultError):
+    """A result could not be stored; names its location and the reason."""
+
+
+class SerializationError(PrefectException, TypeError):
+    """A value cannot be turned into bytes, or not back again; names what in it is at fault."""
+
+
+class TaskTimeoutSignal(PrefectSignal):
+    """Raised inside a task run whose timeout is over."""
+
+
+class VersionLockMismatchSignal(PrefectSignal):
+    """Raised when a task run's state was changed by somebody else in the meantime."""
