@@ -1,0 +1,212 @@
+"""A value and where it is kept: `Result`, the base of every store, and `NoResult`.
+
+A `Result` plays two parts, as in Prefect 1. Given to a task or a flow it says how to keep values:
+in which store, under which location, turned into bytes by which serializer. Around a value it
+says where that value is. The stores themselves are in `prefectlite.engine.results`.
+"""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import logging
+
+    from typing_extensions import Self
+
+    from prefectlite.engine.serializers import Serializer
+
+__all__ = ["NoResult", "NoResultType", "Result"]
+
+
+class ResultNotImplementedError(NotImplementedError):
+    """A plain `Result` was asked to read, write or look for something: it has no store."""
+
+
+class Result:
+    """A value, its location and the serializer that turns it into bytes.
+
+    Two results are equal when they are of the same class and agree in value, location,
+    serializer and what their store adds.
+
+    Args:
+        value: the value; None by default.
+        location: where the value is kept or will be kept. A string may be a template, filled
+            in by `format`; a callable gets the same keywords and returns the location.
+        serializer: turns values into bytes and back; a `PickleSerializer` by default.
+
+    Example:
+        >>> Result(value=3, location="{flow_name}/x.pickle").format(flow_name="f").location
+        'f/x.pickle'
+    """
+
+    # Names of the attributes, next to the location, that describe the store in a dictionary.
+    _store_fields: ClassVar[tuple[str, ...]] = ()
+
+    value: Any
+    location: str | None
+
+    def __init__(
+        self,
+        value: Any = None,
+        location: str | Callable[..., str] | None = None,
+        serializer: Serializer | None = None,
+    ) -> None:
+        self.value = value
+        if location is None or isinstance(location, str):
+            self.location = location
+            self._formatter: Callable[..., str] | None = None
+        else:
+            if not callable(location):
+                raise TypeError(
+                    f"location must be a string, a callable or None, not "
+                    f"{type(location).__name__}: {location!r}"
+                )
+            self.location = None
+            self._formatter = location
+        self._serializer = serializer
+
+    @property
+    def serializer(self) -> Serializer:
+        """What turns values into bytes and back."""
+        if self._serializer is None:
+            from prefectlite.engine.serializers import PickleSerializer
+
+            self._serializer = PickleSerializer()
+        return self._serializer
+
+    @serializer.setter
+    def serializer(self, serializer: Serializer) -> None:
+        self._serializer = serializer
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger named after this class."""
+        from prefectlite.utilities.logging import get_logger
+
+        return get_logger(type(self).__name__)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result) or type(self) is not type(other):
+            return False
+        return self._compared() == other._compared()
+
+    # As in Prefect 1, a result that can be compared by value cannot be hashed.
+    __hash__ = None  # type: ignore[assignment]
+
+    def _compared(self) -> dict[str, Any]:
+        compared = {name: held for name, held in vars(self).items() if not name.startswith("_")}
+        compared["serializer"] = self.serializer
+        return compared
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.value!r}>"
+
+    def from_value(self, value: Any) -> Self:
+        """Make a result of the same store for another value, with no location yet.
+
+        Args:
+            value: the value.
+
+        Returns:
+            The new result.
+        """
+        made = self.copy()
+        made.location = None
+        made.value = value
+        return made
+
+    def copy(self) -> Self:
+        """Make a shallow copy of this result."""
+        return copy.copy(self)
+
+    @property
+    def default_location(self) -> str:
+        """A new location for a value without one: the date and a random name."""
+        today = datetime.now(timezone.utc)
+        return f"{today.year}/{today.month}/{today.day}/{uuid.uuid4()}.prefect_result"
+
+    def format(self, **kwargs: Any) -> Self:
+        """Make a copy whose location is filled in.
+
+        Args:
+            **kwargs: what the template of the location may name; a callable location gets them
+                all.
+
+        Returns:
+            The copy. Without any location it has a new `default_location`.
+
+        Raises:
+            KeyError: the template names something that was not given.
+        """
+        made = self.copy()
+        if isinstance(self.location, str):
+            made.location = self.location.format(**kwargs)
+        elif self._formatter is not None:
+            made.location = self._formatter(**kwargs)
+        else:
+            made.location = self.default_location
+        return made
+
+    def exists(self, location: str, **kwargs: Any) -> bool:
+        """Tell whether there is something at a location.
+
+        Args:
+            location: the location, or a template of it.
+            **kwargs: what the template may name.
+
+        Raises:
+            ResultNotImplementedError: this class has no store.
+        """
+        raise ResultNotImplementedError(self._no_store("look for a result"))
+
+    def read(self, location: str) -> Result:
+        """Read what is kept at a location.
+
+        Args:
+            location: the location, filled in.
+
+        Returns:
+            A result of the same store with the value and the location.
+
+        Raises:
+            ResultReadError: what is there cannot be read.
+            ResultNotImplementedError: this class has no store.
+        """
+        raise ResultNotImplementedError(self._no_store("read a result"))
+
+    def write(self, value_: Any, **kwargs: Any) -> Result:
+        """Keep a value at this result's location.
+
+        Args:
+            value_: the value.
+            **kwargs: what the template of the location may name.
+
+        Returns:
+            A result of the same store with the value and the location it was written to.
+
+        Raises:
+            ResultNotImplementedError: this class has no store.
+        """
+        raise ResultNotImplementedError(self._no_store("write a result"))
+
+    def _no_store(self, action: str) -> str:
+        return (
+            f"{type(self).__name__} cannot {action}: it has no store. Use one of "
+            "prefectlite.engine.results, such as LocalResult, or a subclass of your own"
+        )
+
+
+class NoResultType(Result):
+    """The class of `NoResult`: there is no value, which is more than the value None.
+
+    Args:
+        value, location, serializer: as in `Result`.
+    """
+
+
+NoResult = NoResultType()

@@ -1,0 +1,537 @@
+"""What a task run or a flow run is at one moment: the classes of `State`.
+
+    State
+    ├── Pending
+    │   └── Scheduled
+    │       ├── Paused
+    │       ├── Resume
+    │       └── Retrying
+    ├── _MetaState              about another state, which it holds
+    │   ├── ClientFailed
+    │   ├── Submitted
+    │   └── Queued
+    ├── Running
+    │   └── Cancelling
+    └── Finished
+        ├── Looped
+        ├── Success
+        │   ├── Cached
+        │   ├── Mapped
+        │   └── Skipped
+        ├── Cancelled
+        └── Failed
+            ├── TimedOut
+            ├── TriggerFailed
+            └── ValidationFailed
+
+A run makes one or more states per task run, so a state has to be cheap: it has slots, and the
+`Result` around its value, its context, its cached inputs and its dates are made when somebody
+looks at them. The class tree, the attributes and what counts as equal are those of Prefect 1.4.1,
+observed from outside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from prefectlite.engine.base_state import (
+    State,
+    checked_moment,
+    pendulum_date,
+    seconds_since_epoch,
+)
+from prefectlite.engine.result import Result
+from prefectlite.utilities.context import context as run_context
+
+__all__ = [
+    "Cached",
+    "Cancelled",
+    "Cancelling",
+    "ClientFailed",
+    "Failed",
+    "Finished",
+    "Looped",
+    "Mapped",
+    "Paused",
+    "Pending",
+    "Queued",
+    "Resume",
+    "Retrying",
+    "Running",
+    "Scheduled",
+    "Skipped",
+    "State",
+    "Submitted",
+    "Success",
+    "TimedOut",
+    "TriggerFailed",
+    "ValidationFailed",
+]
+
+
+class _Timed:
+    """What states that start at a given time share; each keeps the moment in a slot of its own.
+
+    The moment is a datetime as given, or seconds since the epoch, until somebody looks at it.
+    """
+
+    __slots__ = ()
+
+    _start_time: datetime | float | None
+
+    @property
+    def start_time(self) -> datetime | None:
+        """The time to start at, as a pendulum DateTime; None for a pause without an end."""
+        start_time = self._start_time = pendulum_date(self._start_time)
+        return start_time
+
+    @start_time.setter
+    def start_time(self, start_time: datetime | None) -> None:
+        self._start_time = checked_moment(start_time, "start_time")
+
+    @property
+    def start_timestamp(self) -> float | None:
+        """The time to start at in seconds since the epoch; what timers use, without pendulum."""
+        return seconds_since_epoch(self._start_time)
+
+
+class Pending(State):
+    """The run has yet to start; where every run begins.
+
+    Args:
+        message, result, cached_inputs, context: as in `State`, in this order.
+    """
+
+    __slots__ = ()
+    color = "#7ebdff"
+    _pending = True
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        cached_inputs: dict[str, Result] | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+
+
+class Scheduled(_Timed, Pending):
+    """The run starts at a given time.
+
+    Args:
+        message, result, cached_inputs, context: as in `State`.
+        start_time: the time; now by default. Without a time zone it is taken as UTC.
+
+    Raises:
+        TypeError: `start_time` is no datetime.
+    """
+
+    __slots__ = ("_start_time",)
+    color = "#ffab00"
+    _scheduled = True
+    _own_fields = ("start_time",)
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        start_time: datetime | None = None,
+        cached_inputs: dict[str, Result] | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, result, cached_inputs, context)
+        self._start_time = self._moment_to_start(start_time)
+
+    def _moment_to_start(self, start_time: datetime | None) -> datetime | float | None:
+        return time.time() if start_time is None else checked_moment(start_time, "start_time")
+
+
+class Paused(Scheduled):
+    """The run waits for somebody to resume it, or for `start_time` if there is one.
+
+    Args:
+        message, result, cached_inputs, context: as in `State`.
+        start_time: when to go on by itself; None, the default, means never.
+    """
+
+    __slots__ = ()
+    color = "#99a8e8"
+
+    def _moment_to_start(self, start_time: datetime | None) -> datetime | float | None:
+        return checked_moment(start_time, "start_time")
+
+
+class Resume(Scheduled):
+    """A paused run was told to go on; its trigger is not asked again.
+
+    Args:
+        message, result, start_time, cached_inputs, context: as in `Scheduled`.
+    """
+
+    __slots__ = ()
+    color = "#f58c0c"
+
+
+class Retrying(Scheduled):
+    """The run failed and will be tried again at `start_time`.
+
+    Args:
+        message, result, start_time, cached_inputs, context: as in `Scheduled`.
+        run_count: how many times it has run; `task_run_count` of the run's context by
+            default, else 1.
+    """
+
+    __slots__ = ("run_count",)
+    color = "#f66a0a"
+    _retrying = True
+    _own_fields = ("start_time", "run_count")
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        start_time: datetime | None = None,
+        cached_inputs: dict[str, Result] | None = None,
+        context: dict[str, Any] | None = None,
+        run_count: int | None = None,
+    ) -> None:
+        super().__init__(message, result, start_time, cached_inputs, context)
+        counted = run_context.get("task_run_count")
+        if counted is not None:
+            self.context = {**self.context, "task_run_count": counted}
+        if run_count is None:
+            run_count = 1 if counted is None else counted
+        self.run_count = run_count
+
+
+class _MetaState(State):
+    """A state that tells how another state is dealt with.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+        state: the state it is about; of a meta state, the state that one is about.
+    """
+
+    __slots__ = ("_state",)
+    _meta = True
+    _own_fields = ("state",)
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        state: State | None = None,
+        context: dict[str, Any] | None = None,
+        cached_inputs: dict[str, Result] | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+        self._state = state.state if isinstance(state, _MetaState) else state
+
+    @property
+    def state(self) -> State | None:
+        """The state this one is about."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State | None) -> None:
+        self._state = state
+
+    def _compared_fields(self) -> Iterable[str]:
+        return [name for name in self._own_fields if name != "state"]
+
+
+class ClientFailed(_MetaState):
+    """A state could not be reported.
+
+    Args:
+        message, result, state, context, cached_inputs: as in `_MetaState`.
+    """
+
+    __slots__ = ()
+    color = "#eb0000"
+
+
+class Submitted(_MetaState):
+    """The run was handed to an executor and has not started.
+
+    Args:
+        message, result, state, context, cached_inputs: as in `_MetaState`.
+    """
+
+    __slots__ = ()
+    color = "#ffdf5d"
+    _submitted = True
+
+
+class Queued(_Timed, _MetaState):
+    """The run waits for a free slot until `start_time`.
+
+    Args:
+        message, result, state, context, cached_inputs: as in `_MetaState`.
+        start_time: when to try again; now by default.
+
+    Raises:
+        TypeError: `start_time` is no datetime.
+    """
+
+    __slots__ = ("_start_time",)
+    color = "#ffea7f"
+    _queued = True
+    _scheduled = True
+    _own_fields = ("start_time", "state")
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        state: State | None = None,
+        start_time: datetime | None = None,
+        context: dict[str, Any] | None = None,
+        cached_inputs: dict[str, Result] | None = None,
+    ) -> None:
+        super().__init__(message, result, state, context, cached_inputs)
+        self._start_time = (
+            time.time() if start_time is None else checked_moment(start_time, "start_time")
+        )
+
+
+class Running(State):
+    """The run is at work.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+    """
+
+    __slots__ = ()
+    color = "#3d67ff"
+    _running = True
+
+
+class Cancelling(Running):
+    """The run is at work and was told to stop.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+    """
+
+    __slots__ = ()
+    color = "#E8E8E8"
+
+
+class Finished(State):
+    """The run has come to an end.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+    """
+
+    __slots__ = ()
+    color = "#003ccb"
+    _finished = True
+
+
+class Looped(Finished):
+    """One iteration of a task ended; the next one gets its result.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+        loop_count: which iteration this was, counted from 1; `task_loop_count` of the run's
+            context by default, else 1.
+    """
+
+    __slots__ = ("loop_count",)
+    _looped = True
+    _own_fields = ("loop_count",)
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        loop_count: int | None = None,
+        context: dict[str, Any] | None = None,
+        cached_inputs: dict[str, Result] | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+        if loop_count is None:
+            loop_count = run_context.get("task_loop_count", 1)
+        self.loop_count = loop_count
+
+
+class Success(Finished):
+    """The run ended well.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+    """
+
+    __slots__ = ()
+    color = "#28a745"
+    _successful = True
+
+
+class Cached(Success):
+    """The value was there already: from a target, or from an earlier run with `cache_for`.
+
+    Args:
+        message, result, cached_inputs, context: as in `State`.
+        cached_parameters: the flow's parameters when the value was computed.
+        cached_result_expiration: until when the value may be used; without a time zone it is
+            taken as UTC. None means for ever.
+        hashed_inputs: hashes of the inputs, by the name of the argument.
+
+    Raises:
+        TypeError: `cached_result_expiration` is no datetime.
+    """
+
+    __slots__ = ("_cached_result_expiration", "cached_parameters", "hashed_inputs")
+    color = "#34d058"
+    _cached = True
+    _own_fields = ("hashed_inputs", "cached_parameters", "cached_result_expiration")
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        cached_inputs: dict[str, Result] | None = None,
+        cached_parameters: dict[str, Any] | None = None,
+        cached_result_expiration: datetime | None = None,
+        context: dict[str, Any] | None = None,
+        hashed_inputs: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+        self.hashed_inputs = hashed_inputs
+        self.cached_parameters = cached_parameters
+        self.cached_result_expiration = cached_result_expiration
+
+    @property
+    def cached_result_expiration(self) -> datetime | None:
+        """Until when the value may be used, as a pendulum DateTime; None means for ever."""
+        expiration = self._cached_result_expiration = pendulum_date(
+            self._cached_result_expiration
+        )
+        return expiration
+
+    @cached_result_expiration.setter
+    def cached_result_expiration(self, expiration: datetime | None) -> None:
+        self._cached_result_expiration: datetime | None = checked_moment(
+            expiration, "cached_result_expiration"
+        )
+
+    @property
+    def expiration_timestamp(self) -> float | None:
+        """Until when the value may be used, in seconds since the epoch; None means for ever."""
+        return seconds_since_epoch(self._cached_result_expiration)
+
+
+class Mapped(Success):
+    """The parent state of a mapped task: its elements have been handed out.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+        map_states: the state of each element, in the order of the map.
+        n_map_states: how many elements there are, where their states are not known.
+    """
+
+    __slots__ = ("_n_map_states", "map_states")
+    color = "#003ccb"
+    _mapped = True
+    _own_fields = ("map_states",)
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        map_states: list[State] | None = None,
+        context: dict[str, Any] | None = None,
+        cached_inputs: dict[str, Result] | None = None,
+        n_map_states: int | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+        self.map_states = [] if map_states is None else map_states
+        self._n_map_states = n_map_states
+
+    @property
+    def n_map_states(self) -> int:
+        """How many elements there are."""
+        return self._n_map_states or len(self.map_states)
+
+
+class Skipped(Success):
+    """The run was passed over; counts as a success.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+    """
+
+    __slots__ = ()
+    color = "#62757f"
+    _skipped = True
+
+
+class Cancelled(Finished):
+    """The run was stopped from outside.
+
+    Args:
+        message, result, context, cached_inputs: as in `State`.
+    """
+
+    __slots__ = ()
+    color = "#bdbdbd"
+
+
+class Failed(Finished):
+    """The run ended badly; its result is the exception.
+
+    Args:
+        message, result, cached_inputs, context: as in `State`, in this order.
+    """
+
+    __slots__ = ()
+    color = "#eb0000"
+    _failed = True
+
+    def __init__(
+        self,
+        message: Any = None,
+        result: Any = None,
+        cached_inputs: dict[str, Result] | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+
+
+class TimedOut(Failed):
+    """The run took longer than its timeout.
+
+    Args:
+        message, result, cached_inputs, context: as in `Failed`.
+    """
+
+    __slots__ = ()
+    color = "#ff4e33"
+
+
+class TriggerFailed(Failed):
+    """The trigger did not let the run start.
+
+    Args:
+        message, result, cached_inputs, context: as in `Failed`.
+    """
+
+    __slots__ = ()
+    color = "#ff5131"
+
+
+class ValidationFailed(Failed):
+    """The run's result did not pass a check.
+
+    Args:
+        message, result, cached_inputs, context: as in `Failed`.
+    """
+
+    __slots__ = ()
+    color = "#ff5131"
