@@ -1,0 +1,114 @@
+"""What is computed from the flights: plain functions from tables to tables, in pandas.
+
+Sums are kept as whole numbers until the last step, so the tables come out the same however the
+flights are cut into partitions and in whatever order these are added up.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from examples.flights.data import table
+
+GROUPINGS = {
+    "carrier": ["carrier"],
+    "hour": ["hour"],
+    "route": ["origin", "dest"],
+}
+
+
+def clean_flights(flights: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a flight with what the statistics need, joined with weather and planes.
+
+    A flight without a departure time was cancelled; one that departed and has no arrival delay
+    was diverted. `wet` says that it rained or snowed at the airport in the hour of departure;
+    `seats` is 0 where the plane is not known.
+    """
+    weather = table("weather")[["origin", "time_hour", "precip"]]
+    planes = table("planes")[["tailnum", "seats"]]
+    columns = ["carrier", "origin", "dest", "hour", "tailnum", "time_hour"]
+    joined = (
+        flights[[*columns, "dep_time", "dep_delay", "arr_delay"]]
+        .merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
+        .merge(planes, on="tailnum", how="left", validate="many_to_one")
+    )
+    departed = joined["dep_time"].notna()
+    landed = joined["arr_delay"].notna()
+    return pd.DataFrame(
+        {
+            "carrier": joined["carrier"],
+            "origin": joined["origin"],
+            "dest": joined["dest"],
+            "hour": joined["hour"],
+            "departed": departed,
+            "landed": landed,
+            "departure_delay": joined["dep_delay"].fillna(0).astype("int64"),
+            "arrival_delay": joined["arr_delay"].fillna(0).astype("int64"),
+            "seats": joined["seats"].fillna(0).astype("int64"),
+            "wet": joined["precip"].fillna(0) > 0,
+        }
+    )
+
+
+def count_delays(cleaned: pd.DataFrame, grouping: str, late_minutes: int) -> pd.DataFrame:
+    """Count the flights of each group; one that lands `late_minutes` or more behind is late.
+
+    `grouping` is a key of GROUPINGS.
+    """
+    landed = cleaned["landed"]
+    late = landed & (cleaned["arrival_delay"] >= late_minutes)
+    flown_by_known_plane = landed & (cleaned["seats"] > 0)
+    counted = pd.DataFrame(
+        {
+            "flights": 1,
+            "cancelled": ~cleaned["departed"],
+            "diverted": cleaned["departed"] & ~landed,
+            "departed": cleaned["departed"],
+            "landed": landed,
+            "late": late,
+            "wet_landed": landed & cleaned["wet"],
+            "wet_late": late & cleaned["wet"],
+            "departure_minutes": cleaned["departure_delay"],
+            "arrival_minutes": cleaned["arrival_delay"],
+            "known_planes": flown_by_known_plane,
+            "seats": cleaned["seats"].where(flown_by_known_plane, 0),
+        },
+        index=cleaned.index,
+    ).astype("int64")
+    keys = [cleaned[column] for column in GROUPINGS[grouping]]
+    return counted.groupby(keys).sum()
+
+
+def delay_table(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Add the counts of all partitions up, and put means (minutes) and shares (0 to 1) beside them.
+
+    `parts` are results of `count_delays` for one grouping.
+    """
+    counts = pd.concat(parts)
+    counts = counts.groupby(level=list(counts.index.names)).sum()
+    return counts.assign(
+        departure_delay=counts["departure_minutes"] / counts["departed"],
+        arrival_delay=counts["arrival_minutes"] / counts["landed"],
+        share_late=counts["late"] / counts["landed"],
+        share_late_wet=counts["wet_late"] / counts["wet_landed"],
+        share_cancelled=counts["cancelled"] / counts["flights"],
+        mean_seats=counts["seats"] / counts["known_planes"],
+    )
+
+
+def name_carriers(carriers: pd.DataFrame) -> pd.DataFrame:
+    """Return the table by carrier with the airlines' names as its first column."""
+    names = table("airlines").set_index("carrier")["name"]
+    named = carriers.copy()
+    named.insert(0, "name", names.reindex(carriers.index))
+    return named
+
+
+def rank_routes(routes: pd.DataFrame, minimum_flights: int) -> pd.DataFrame:
+    """Return the routes with at least `minimum_flights` flights, the most often late first."""
+    names = table("airports").set_index("faa")["name"]
+    kept = routes[routes["flights"] >= minimum_flights]
+    kept = kept.sort_values(["share_late", "arrival_delay"], ascending=False, kind="stable")
+    ranked = kept.reset_index()
+    ranked.insert(2, "name", ranked["dest"].map(names))
+    return ranked
