@@ -5,11 +5,18 @@ Users import it as `prefectlite.engine.state.State`, next to its children.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from prefectlite.engine.result import NoResult, Result
+from prefectlite.engine.state_fields import (
+    from_json,
+    result_from_dict,
+    result_to_dict,
+    to_json,
+    version,
+)
 from prefectlite.utilities.context import context as run_context
 
 if TYPE_CHECKING:
@@ -171,15 +178,12 @@ class State:
             return False
         if (self._cached_inputs or {}) != (other._cached_inputs or {}):
             return False
-        if any(getattr(self, name) != getattr(other, name) for name in self._compared_fields()):
+        if any(getattr(self, name) != getattr(other, name) for name in self._own_fields):
             return False
         return self._public_extras() == other._public_extras()
 
     # Equality is about what a state says; sets and dictionaries of states are about which one.
     __hash__ = object.__hash__
-
-    def _compared_fields(self) -> Iterable[str]:
-        return self._own_fields
 
     def _public_extras(self) -> dict[str, Any]:
         """Attributes that users set on a state or that their subclasses add."""
@@ -340,9 +344,23 @@ class State:
             >>> Success("done").serialize()["type"]
             'Success'
         """
-        from prefectlite.engine.state_dict import state_to_dict
+        return {
+            "message": None if self.message is None else str(self.message),
+            "context": to_json(self.context, f"The context of {self!r}"),
+            "cached_inputs": {
+                name: result_to_dict(result) for name, result in self.cached_inputs.items()
+            },
+            **self._described(),
+            "type": type(self).__name__,
+            "__version__": version(),
+        }
 
-        return state_to_dict(self)
+    def _described(self) -> dict[str, Any]:
+        """Give what `serialize` says of this class of state in particular."""
+        fields = {
+            name: to_json(getattr(self, name), f"{name} of {self!r}") for name in self._own_fields
+        }
+        return {"_result": result_to_dict(self._result), **fields}
 
     @staticmethod
     def deserialize(json_blob: dict[str, Any]) -> State:
@@ -357,6 +375,24 @@ class State:
         Raises:
             ValueError: "type" is missing or names no class of state, or a date is none.
         """
-        from prefectlite.engine.state_dict import state_from_dict
+        if not isinstance(json_blob, Mapping) or "type" not in json_blob:
+            raise ValueError(
+                f'A state is made from a dictionary with a "type", not from {json_blob!r}'
+            )
+        for state_class in State.children(include_self=True):
+            if state_class.__name__ == json_blob["type"]:
+                inputs = json_blob.get("cached_inputs") or {}
+                state: State = state_class(
+                    message=json_blob.get("message"),
+                    context=json_blob.get("context"),
+                    cached_inputs={name: result_from_dict(kept) for name, kept in inputs.items()},
+                    **state_class._arguments(json_blob),
+                )
+                return state
+        raise ValueError(f"There is no class of state named {json_blob['type']!r}")
 
-        return state_from_dict(json_blob)
+    @classmethod
+    def _arguments(cls, described: Mapping[str, Any]) -> dict[str, Any]:
+        """Find the arguments that this class takes in what `_described` gave."""
+        fields = {name: from_json(name, described.get(name)) for name in cls._own_fields}
+        return {"result": result_from_dict(described.get("_result")), **fields}

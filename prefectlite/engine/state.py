@@ -33,9 +33,9 @@ observed from outside.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from prefectlite.engine.base_state import (
     State,
@@ -72,30 +72,24 @@ __all__ = [
 ]
 
 
-class _Timed:
-    """What states that start at a given time share; each keeps the moment in a slot of its own.
+class _Moment:
+    """A date that is kept in a slot as given and becomes a pendulum DateTime when looked at."""
 
-    The moment is a datetime as given, or seconds since the epoch, until somebody looks at it.
-    """
+    def __init__(self, slot: str) -> None:
+        self._slot = slot
 
-    __slots__ = ()
+    def __set_name__(self, owner: type[State], name: str) -> None:
+        self._name = name
 
-    _start_time: datetime | float | None
+    def __get__(self, state: State | None, owner: type[State]) -> Any:
+        if state is None:
+            return self
+        moment = pendulum_date(getattr(state, self._slot))
+        setattr(state, self._slot, moment)
+        return moment
 
-    @property
-    def start_time(self) -> datetime | None:
-        """The time to start at, as a pendulum DateTime; None for a pause without an end."""
-        start_time = self._start_time = pendulum_date(self._start_time)
-        return start_time
-
-    @start_time.setter
-    def start_time(self, start_time: datetime | None) -> None:
-        self._start_time = checked_moment(start_time, "start_time")
-
-    @property
-    def start_timestamp(self) -> float | None:
-        """The time to start at in seconds since the epoch; what timers use, without pendulum."""
-        return seconds_since_epoch(self._start_time)
+    def __set__(self, state: State, moment: datetime | None) -> None:
+        setattr(state, self._slot, checked_moment(moment, self._name))
 
 
 class Pending(State):
@@ -119,7 +113,7 @@ class Pending(State):
         super().__init__(message, result, context, cached_inputs)
 
 
-class Scheduled(_Timed, Pending):
+class Scheduled(Pending):
     """The run starts at a given time.
 
     Args:
@@ -133,7 +127,11 @@ class Scheduled(_Timed, Pending):
     __slots__ = ("_start_time",)
     color = "#ffab00"
     _scheduled = True
-    _own_fields = ("start_time",)
+    _own_fields: ClassVar[tuple[str, ...]] = ("start_time",)
+
+    _start_time: datetime | float | None
+    # The time to start at; None for a pause without an end.
+    start_time = _Moment("_start_time")
 
     def __init__(
         self,
@@ -148,6 +146,11 @@ class Scheduled(_Timed, Pending):
 
     def _moment_to_start(self, start_time: datetime | None) -> datetime | float | None:
         return time.time() if start_time is None else checked_moment(start_time, "start_time")
+
+    @property
+    def start_timestamp(self) -> float | None:
+        """The time to start at in seconds since the epoch; what timers use, without pendulum."""
+        return seconds_since_epoch(self._start_time)
 
 
 class Paused(Scheduled):
@@ -188,7 +191,7 @@ class Retrying(Scheduled):
     __slots__ = ("run_count",)
     color = "#f66a0a"
     _retrying = True
-    _own_fields = ("start_time", "run_count")
+    _own_fields: ClassVar[tuple[str, ...]] = ("start_time", "run_count")
 
     def __init__(
         self,
@@ -218,7 +221,6 @@ class _MetaState(State):
 
     __slots__ = ("_state",)
     _meta = True
-    _own_fields = ("state",)
 
     def __init__(
         self,
@@ -240,8 +242,16 @@ class _MetaState(State):
     def state(self, state: State | None) -> None:
         self._state = state
 
-    def _compared_fields(self) -> Iterable[str]:
-        return [name for name in self._own_fields if name != "state"]
+    def _described(self) -> dict[str, Any]:
+        state = None if self._state is None else self._state.serialize()
+        return {**super()._described(), "state": state}
+
+    @classmethod
+    def _arguments(cls, described: Mapping[str, Any]) -> dict[str, Any]:
+        arguments = super()._arguments(described)
+        if described.get("state") is not None:
+            arguments["state"] = State.deserialize(described["state"])
+        return arguments
 
 
 class ClientFailed(_MetaState):
@@ -267,7 +277,7 @@ class Submitted(_MetaState):
     _submitted = True
 
 
-class Queued(_Timed, _MetaState):
+class Queued(_MetaState):
     """The run waits for a free slot until `start_time`.
 
     Args:
@@ -282,7 +292,11 @@ class Queued(_Timed, _MetaState):
     color = "#ffea7f"
     _queued = True
     _scheduled = True
-    _own_fields = ("start_time", "state")
+    _own_fields: ClassVar[tuple[str, ...]] = ("start_time",)
+
+    _start_time: datetime | float | None
+    # The time to try again at.
+    start_time = _Moment("_start_time")
 
     def __init__(
         self,
@@ -297,6 +311,11 @@ class Queued(_Timed, _MetaState):
         self._start_time = (
             time.time() if start_time is None else checked_moment(start_time, "start_time")
         )
+
+    @property
+    def start_timestamp(self) -> float | None:
+        """The time to try again at, in seconds since the epoch."""
+        return seconds_since_epoch(self._start_time)
 
 
 class Running(State):
@@ -345,7 +364,7 @@ class Looped(Finished):
 
     __slots__ = ("loop_count",)
     _looped = True
-    _own_fields = ("loop_count",)
+    _own_fields: ClassVar[tuple[str, ...]] = ("loop_count",)
 
     def __init__(
         self,
@@ -390,7 +409,15 @@ class Cached(Success):
     __slots__ = ("_cached_result_expiration", "cached_parameters", "hashed_inputs")
     color = "#34d058"
     _cached = True
-    _own_fields = ("hashed_inputs", "cached_parameters", "cached_result_expiration")
+    _own_fields: ClassVar[tuple[str, ...]] = (
+        "hashed_inputs",
+        "cached_parameters",
+        "cached_result_expiration",
+    )
+
+    _cached_result_expiration: datetime | None
+    # Until when the value may be used; None means for ever.
+    cached_result_expiration = _Moment("_cached_result_expiration")
 
     def __init__(
         self,
@@ -406,20 +433,6 @@ class Cached(Success):
         self.hashed_inputs = hashed_inputs
         self.cached_parameters = cached_parameters
         self.cached_result_expiration = cached_result_expiration
-
-    @property
-    def cached_result_expiration(self) -> datetime | None:
-        """Until when the value may be used, as a pendulum DateTime; None means for ever."""
-        expiration = self._cached_result_expiration = pendulum_date(
-            self._cached_result_expiration
-        )
-        return expiration
-
-    @cached_result_expiration.setter
-    def cached_result_expiration(self, expiration: datetime | None) -> None:
-        self._cached_result_expiration: datetime | None = checked_moment(
-            expiration, "cached_result_expiration"
-        )
 
     @property
     def expiration_timestamp(self) -> float | None:
@@ -439,7 +452,7 @@ class Mapped(Success):
     __slots__ = ("_n_map_states", "map_states")
     color = "#003ccb"
     _mapped = True
-    _own_fields = ("map_states",)
+    _own_fields: ClassVar[tuple[str, ...]] = ("map_states",)
 
     def __init__(
         self,
@@ -458,6 +471,14 @@ class Mapped(Success):
     def n_map_states(self) -> int:
         """How many elements there are."""
         return self._n_map_states or len(self.map_states)
+
+    def _described(self) -> dict[str, Any]:
+        return {"n_map_states": self.n_map_states}
+
+    @classmethod
+    def _arguments(cls, described: Mapping[str, Any]) -> dict[str, Any]:
+        # Prefect 1 as well has None for the state of an element it was not told of.
+        return {"map_states": [None] * (described.get("n_map_states") or 0)}
 
 
 class Skipped(Success):

@@ -1,0 +1,57 @@
+"""The value of a secret, which is never written anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from prefectlite.engine.result import Result
+
+if TYPE_CHECKING:
+    from prefectlite.core.task import Task
+
+__all__ = ["SecretResult"]
+
+
+class SecretResult(Result):
+    """The result of a task that looks up a secret: reading it runs the task again.
+
+    Args:
+        secret_task: the task; its `run(name=...)` returns the secret of that name.
+        **kwargs: `value`, `location` and `serializer`, as in `Result`. The location is the
+            name of the secret; that of the task by default.
+
+    Example:
+        >>> SecretResult(secret_task=password).read("DATABASE_PASSWORD").value
+        'hunter2'
+    """
+
+    def __init__(self, secret_task: Task, **kwargs: Any) -> None:
+        kwargs.setdefault("location", secret_task.name)
+        super().__init__(**kwargs)
+        self.secret_task = secret_task
+
+    def read(self, location: str) -> Result:
+        """Look the secret up.
+
+        Args:
+            location: the name of the secret.
+
+        Returns:
+            A result with the secret as its value.
+
+        Raises:
+            ValueError: the task knows no secret of that name.
+        """
+        secret: Any = self.secret_task
+        found = self.copy()
+        found.value = secret.run(name=location)
+        found.location = location
+        return found
+
+    def write(self, value_: Any, **kwargs: Any) -> NoReturn:
+        """Refuse to write: a secret is not kept.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("SecretResults cannot be written to.")
