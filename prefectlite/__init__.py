@@ -23,8 +23,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from prefectlite._version import __version__ as __version__
 from prefectlite.configuration import config as config
-from prefectlite.utilities import logging as _logging  # sets up the loggers
+from prefectlite.utilities import logging as _logging  # noqa: F401 - sets up the loggers
 from prefectlite.utilities.context import context as context
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from prefectlite.utilities.edges import unmapped as unmapped
     from prefectlite.utilities.tasks import tags as tags
     from prefectlite.utilities.tasks import task as task
-
-__version__ = "0.1.0"
 
 _NAMES = {
     "DateTimeParameter": "prefectlite.core.parameter",

@@ -9,7 +9,6 @@ the user's own can show them.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -61,7 +60,9 @@ class _Formatter(logging.Formatter):
     _second = -1
     _rendered = ""
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+    def formatTime(  # noqa: N802 - the name is logging's
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
         if not datefmt:
             return super().formatTime(record, datefmt)
         second = int(record.created)
@@ -185,16 +186,15 @@ def get_logger(name: str | None = None) -> logging.Logger:
 
 
 def getlogsize(log: dict[str, Any]) -> int:
-    """Estimate the bytes that a log record takes as JSON.
+    """Estimate the bytes that a log record takes where records are sent on as JSON.
 
     Args:
-        log: the record's fields; ``message`` and ``info`` count, the others are taken as usual.
+        log: the record's fields; the length of ``message`` counts, the others are taken as usual.
 
     Returns:
         The number of bytes.
     """
-    size = _RECORD_OVERHEAD + len(log.get("message") or "")
-    return size + len(json.dumps(log["info"])) if log.get("info") else size
+    return _RECORD_OVERHEAD + len(log.get("message", ""))
 
 
 @contextmanager
