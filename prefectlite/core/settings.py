@@ -1,0 +1,244 @@
+"""The checks on what a task is given: each returns the value to keep, or says what to write."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from prefectlite import configuration
+from prefectlite.utilities.context import context
+
+if TYPE_CHECKING:
+    from prefectlite.engine.result import Result
+
+__all__ = [
+    "checked_batch_size",
+    "checked_cache",
+    "checked_handlers",
+    "checked_result",
+    "checked_retries",
+    "checked_tags",
+    "checked_timeout",
+]
+
+ExceptionTypes = type[Exception] | Iterable[type[Exception]]
+
+
+def checked_tags(owner: str, tags: Iterable[str] | None) -> set[str]:
+    """Return the tags as a set, with those of the surrounding ``with tags(...)`` blocks."""
+    if isinstance(tags, str):
+        raise TypeError(
+            f"Task {owner!r}: tags should be a set of tags, not a string. Write tags=[{tags!r}]."
+        )
+    return {*(tags or ()), *context.get("tags", ())}
+
+
+def checked_retries(
+    owner: str,
+    max_retries: int | None,
+    retry_delay: timedelta | None,
+    retry_on: ExceptionTypes | None,
+) -> tuple[int, timedelta | None, set[type[Exception]] | None]:
+    """Return retries, delay and exception types, with the defaults of the configuration."""
+    defaults = configuration.config.tasks.defaults
+    retries = defaults.max_retries if max_retries is None else max_retries
+    if not isinstance(retries, int) or retries < 0:
+        raise (ValueError if isinstance(retries, int) else TypeError)(
+            f"Task {owner!r}: max_retries must be an int of at least 0; received {retries!r}."
+        )
+    if retries == 0 and retry_delay is not None:
+        raise ValueError(
+            f"Task {owner!r}: a `max_retries` argument greater than 0 must be provided if "
+            f"specifying a retry delay."
+        )
+    if retries == 0 and retry_on is not None:
+        raise ValueError(
+            f"Task {owner!r}: a number of `max_retries` must be provided if `retry_on` is set."
+        )
+    if retries == 0:
+        return 0, None, None
+    delay = (defaults.retry_delay or None) if retry_delay is None else retry_delay
+    if delay is None:
+        raise ValueError(
+            f"Task {owner!r}: a datetime.timedelta `retry_delay` must be provided if max_retries "
+            f"> 0, e.g. retry_delay=timedelta(seconds=10)."
+        )
+    if not isinstance(delay, timedelta):
+        raise TypeError(
+            f"Task {owner!r}: retry_delay must be a datetime.timedelta; received {delay!r}. "
+            f"Write retry_delay=timedelta(seconds=...)."
+        )
+    return retries, delay, _checked_exception_types(owner, retry_on)
+
+
+def _checked_exception_types(
+    owner: str, retry_on: ExceptionTypes | None
+) -> set[type[Exception]] | None:
+    if retry_on is None:
+        return None
+    if isinstance(retry_on, (str, type)) or not isinstance(retry_on, Iterable):
+        types = {retry_on}
+    else:
+        types = set(retry_on)
+    for kind in types:
+        if not isinstance(kind, type):
+            raise TypeError(
+                f"Task {owner!r}: invalid `retry_on` value {kind!r}. Expected an exception type "
+                f"but got an instance of {type(kind).__name__}."
+            )
+        if not issubclass(kind, Exception):
+            raise TypeError(
+                f"Task {owner!r}: invalid `retry_on` value {kind!r}. Expected a subclass of "
+                f"Exception."
+            )
+    return types or None
+
+
+def checked_timeout(owner: str, timeout: int | timedelta | None) -> int | None:
+    """Return the timeout in whole seconds, with the default of the configuration."""
+    if timeout is None:
+        timeout = configuration.config.tasks.defaults.timeout or None
+    if timeout is None:
+        return None
+    if isinstance(timeout, timedelta):
+        seconds = timeout.total_seconds()
+        whole = int(seconds)
+        if whole != seconds:
+            # Less than a second would become "no timeout", the opposite of what was asked for.
+            whole = max(whole, 1) if seconds > 0 else whole
+            warnings.warn(
+                f"Task {owner!r}: task timeouts do not support a sub-second resolution; "
+                f"{seconds} seconds become {whole}.",
+                stacklevel=4,
+            )
+        timeout = whole
+    if not isinstance(timeout, int):
+        raise TypeError(
+            f"Task {owner!r}: only integer timeouts (representing seconds) are supported; "
+            f"received {timeout!r}."
+        )
+    if timeout < 0:
+        raise ValueError(f"Task {owner!r}: the timeout cannot be negative; received {timeout!r}.")
+    return timeout
+
+
+def checked_callable(owner: str, argument: str, value: Any) -> Any:
+    """Return ``value`` if it can be called."""
+    if not callable(value):
+        raise TypeError(f"{owner}: {argument} must be a function; received {value!r}.")
+    return value
+
+
+def checked_cache(
+    owner: str, cache_for: timedelta | None, cache_validator: Callable[..., bool] | None
+) -> tuple[timedelta | None, Callable[..., bool]]:
+    """Return how long results are used again, and the function that decides whether."""
+    from prefectlite.engine import cache_validators
+
+    if cache_for is not None and not isinstance(cache_for, timedelta):
+        raise TypeError(
+            f"Task {owner!r}: cache_for must be a datetime.timedelta; received {cache_for!r}."
+        )
+    if cache_validator is None:
+        default = cache_validators.never_use if cache_for is None else cache_validators.duration_only
+        return cache_for, default
+    checked_callable(f"Task {owner!r}", "cache_validator", cache_validator)
+    if cache_for is None:
+        warnings.warn(
+            f"Task {owner!r}: cache_validator provided without specifying cache expiration "
+            f"(cache_for); this Task will not be cached.",
+            stacklevel=4,
+        )
+    return cache_for, cache_validator
+
+
+def checked_handlers(
+    owner: str,
+    state_handlers: Iterable[Callable[..., Any]] | None,
+    on_failure: Callable[..., Any] | None,
+) -> list[Callable[..., Any]]:
+    """Return the state handlers as a list, with ``on_failure`` as the last of them."""
+    if state_handlers is None:
+        handlers: list[Callable[..., Any]] = []
+    elif isinstance(state_handlers, Sequence) and not isinstance(state_handlers, str):
+        handlers = list(state_handlers)
+    else:
+        raise TypeError(
+            f"{owner}: state_handlers should be iterable: a list of functions; "
+            f"received {state_handlers!r}."
+        )
+    for handler in handlers:
+        checked_callable(owner, "each of state_handlers", handler)
+    if on_failure is not None:
+        handlers.append(FailureHandler(checked_callable(owner, "on_failure", on_failure)))
+    return handlers
+
+
+class FailureHandler:
+    """A state handler that calls a function when the new state is a failure.
+
+    Args:
+        on_failure: a function ``(task_or_flow, state) -> None``.
+    """
+
+    __slots__ = ("on_failure",)
+
+    def __init__(self, on_failure: Callable[..., Any]) -> None:
+        self.on_failure = on_failure
+
+    def __call__(self, tracked: Any, old_state: Any, new_state: Any) -> Any:
+        if new_state.is_failed():
+            self.on_failure(tracked, new_state)
+        return new_state
+
+
+def checked_result(
+    owner: str,
+    result: Result | None,
+    result_handler: Any,
+    target: str | Callable[..., str] | None,
+) -> Result | None:
+    """Return the task's `Result`, at the location that ``target`` says."""
+    if result_handler is not None:
+        warnings.warn(
+            f"Task {owner!r}: result_handler= is deprecated; write result= with one of "
+            f"prefectlite.engine.results, e.g. result=LocalResult(dir=...).",
+            DeprecationWarning,
+            stacklevel=4,
+        )
+        if result is None:
+            result = result_handler
+    if isinstance(result, type):
+        raise TypeError(
+            f"Task {owner!r}: result must be an instance; write result={result.__name__}(...)."
+        )
+    if target is not None and not isinstance(target, str):
+        checked_callable(f"Task {owner!r}", "a target that is no string", target)
+    if result is None or not target:
+        return result
+    if getattr(result, "location", None) not in (None, target):
+        warnings.warn(
+            f"Task {owner!r}: both `result.location` and `target` were provided. The `target` "
+            f"value will be used.",
+            stacklevel=4,
+        )
+    located = result.copy()
+    if isinstance(target, str):
+        located.location = target
+    else:
+        located._formatter = target
+    return located
+
+
+def checked_batch_size(owner: str, batch_size: int | str | None) -> int | str | None:
+    """Return the number of elements to be sent together."""
+    if batch_size is None or batch_size == "auto":
+        return batch_size
+    if isinstance(batch_size, int) and not isinstance(batch_size, bool) and batch_size > 0:
+        return batch_size
+    raise ValueError(
+        f'Task {owner!r}: batch_size must be a number of elements, "auto" or None; '
+        f"received {batch_size!r}."
+    )

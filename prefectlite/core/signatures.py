@@ -1,0 +1,185 @@
+"""What a task's ``run`` accepts: read once, checked, and kept.
+
+``inspect.signature`` costs some ten microseconds, a flow may hold ten thousand tasks, and most of
+them share a few functions: what is learned of a function is remembered as long as it lives.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["RESERVED_ARGUMENTS", "CallSignature", "bind_arguments", "signature_of"]
+
+RESERVED_ARGUMENTS = ("mapped", "task_args", "upstream_tasks", "flow")
+
+
+class CallSignature:
+    """The arguments of one ``run`` function.
+
+    Args:
+        run: the signature of the function itself.
+        extra: what calling a task accepts besides.
+        nout: the number of results that the return annotation promises, or None.
+
+    Attributes:
+        call: the signature of a task that is called: ``run``'s arguments and the extra ones.
+        names: the arguments of ``run`` that are passed by name, ``**kwargs`` not counted.
+        variable_keyword: the name of ``**kwargs`` in ``run``, or None.
+    """
+
+    __slots__ = ("call", "names", "nout", "run", "variable_keyword")
+
+    def __init__(
+        self, run: inspect.Signature, extra: list[inspect.Parameter], nout: int | None
+    ) -> None:
+        self.run = run
+        self.nout = nout
+        self.variable_keyword: str | None = None
+        ordinary: list[inspect.Parameter] = []
+        last: list[inspect.Parameter] = []
+        for parameter in run.parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                self.variable_keyword = parameter.name
+                last.append(parameter)
+            else:
+                ordinary.append(parameter)
+        self.names = frozenset(parameter.name for parameter in ordinary)
+        self.call = inspect.Signature([*ordinary, *extra, *last], return_annotation="Task")
+
+    def accepts(self, key: str) -> bool:
+        """Tell whether ``run`` takes an argument of this name."""
+        return self.variable_keyword is not None or key in self.names
+
+    def requires(self, key: str) -> bool:
+        """Tell whether ``run`` cannot be called without an argument of this name."""
+        return (
+            key in self.names and self.run.parameters[key].default is inspect.Parameter.empty
+        )
+
+
+# A function bound as a method has one argument less than the function itself.
+_of_functions: weakref.WeakKeyDictionary[Any, CallSignature] = weakref.WeakKeyDictionary()
+_of_methods: weakref.WeakKeyDictionary[Any, CallSignature] = weakref.WeakKeyDictionary()
+
+
+def signature_of(
+    run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]
+) -> CallSignature:
+    """Return what ``run`` accepts; looked up once for each function.
+
+    Args:
+        run: a function, bound method, partial, class or other callable.
+        owner: the name of the task, for error messages.
+        extra: what calling a task accepts besides.
+
+    Returns:
+        The signature; it is shared by all tasks with this function.
+
+    Raises:
+        ValueError: ``run`` cannot be inspected, has ``*args``, or uses a reserved name.
+        TypeError: ``run`` has arguments that can be passed by position only.
+    """
+    if isinstance(run, types.MethodType):
+        known, key = _of_methods, run.__func__
+    else:
+        known, key = _of_functions, run
+    try:
+        return known[key]
+    except KeyError:
+        signature = known[key] = _inspect(run, owner, extra)
+        return signature
+    except TypeError:  # a callable that has no hash, or that cannot be referred to weakly
+        return _inspect(run, owner, extra)
+
+
+def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]) -> CallSignature:
+    try:
+        signature = inspect.signature(run)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"Task {owner!r}: the arguments of {run!r} cannot be inspected, as is common with "
+            f"functions of Python itself and of compiled packages. Wrap it in a function of your "
+            f"own: `@task def {_identifier(owner)}(x): return {_identifier(owner)}_function(x)`."
+        ) from None
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    if inspect.Parameter.VAR_POSITIONAL in kinds.values():
+        raise ValueError(
+            f"Task {owner!r}: tasks with variable positional arguments (*args) are not supported, "
+            f"because arguments are passed by keyword. Let run() take **kwargs, or one list, "
+            f"and call the function with *args inside."
+        )
+    reserved = [name for name in kinds if name in RESERVED_ARGUMENTS]
+    if reserved:
+        raise ValueError(
+            f"Task {owner!r}: tasks cannot have the following argument names: "
+            f"{', '.join(reserved)}. These are reserved keyword arguments of a task's call; "
+            f"rename them in run()."
+        )
+    positional = [name for name, kind in kinds.items() if kind is inspect.Parameter.POSITIONAL_ONLY]
+    if positional:
+        raise TypeError(
+            f"Task {owner!r}: found positional-only parameters in the function signature: "
+            f"{positional}. Arguments are passed by keyword; wrap the function in one of your "
+            f"own that names them."
+        )
+    return CallSignature(signature, extra, _promised_results(run, signature.return_annotation))
+
+
+def _identifier(name: str) -> str:
+    return name if name.isidentifier() else "my_task"
+
+
+def _promised_results(run: Callable[..., Any], annotation: Any) -> int | None:
+    """Return n for ``Tuple[A, B, ...n]`` or ``tuple[...]``, written out or as a string."""
+    if isinstance(annotation, str):
+        if "tuple[" not in annotation.lower():
+            return None
+        function = inspect.unwrap(getattr(run, "__func__", run))
+        names = getattr(function, "__globals__", None)
+        if names is None:
+            names = vars(sys.modules.get(getattr(run, "__module__", "") or "", typing))
+        try:
+            annotation = eval(annotation, names)  # as typing.get_type_hints does
+        except Exception:  # a name that only type checkers know: nothing is promised
+            return None
+    if typing.get_origin(annotation) is not tuple:
+        return None
+    parts = typing.get_args(annotation)
+    if parts == ((),):  # how Python 3.10 spells Tuple[()]
+        return 0
+    return None if Ellipsis in parts else len(parts)
+
+
+def bind_arguments(
+    signature: CallSignature, owner: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give each argument its name, as a call of ``run`` would.
+
+    Args:
+        signature: what ``run`` accepts.
+        owner: the name of the task, for error messages.
+        args: positional arguments.
+        kwargs: keyword arguments.
+
+    Returns:
+        The arguments by name; defaults that were not overridden are not in it.
+
+    Raises:
+        TypeError: an argument is missing, unknown, given twice, or one too many.
+    """
+    try:
+        bound = signature.run.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise TypeError(
+            f"Task {owner!r}: {error}. Its run() takes {signature.run}."
+        ) from None
+    arguments = dict(bound)
+    if signature.variable_keyword is not None:
+        arguments.update(arguments.pop(signature.variable_keyword, {}))
+    return arguments

@@ -1,0 +1,582 @@
+"""`Task`: a unit of work, its settings, and how it is put into a flow."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.core.operators import TaskOperators
+from prefectlite.core.settings import (
+    checked_batch_size,
+    checked_cache,
+    checked_callable,
+    checked_handlers,
+    checked_result,
+    checked_retries,
+    checked_tags,
+    checked_timeout,
+)
+from prefectlite.core.signatures import CallSignature, bind_arguments, signature_of
+from prefectlite.utilities.context import context
+from prefectlite.utilities.edges import EdgeAnnotation
+from prefectlite.utilities.logging import get_logger
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from prefectlite.core.edge import Edge
+    from prefectlite.core.flow import Flow
+    from prefectlite.engine.result import Result
+    from prefectlite.engine.state import State
+
+__all__ = ["EXTRA_CALL_PARAMETERS", "NoDefault", "Task"]
+
+UNUSED_TASKS = "_unused_task_tracker"
+"""The context key under which a flow's ``with`` block collects tasks that are in no flow yet."""
+
+
+class NoDefault(Enum):
+    """The type of the one value that says "there is no default", where None is a default."""
+
+    value = "no_default"
+
+    def __repr__(self) -> str:
+        return "<no default>"
+
+
+class TaskMetaclass(type):
+    """Looks at every new task: at what it was given, and whether a flow will know of it."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(value, Task) for value in (*args, *kwargs.values())):
+            warnings.warn(
+                f"A Task was passed as an argument to {cls.__name__}, which sets up a task before "
+                f"any flow runs. Pass what is fixed to {cls.__name__}(...), and tasks to what it "
+                f"returns: `my_task = {cls.__name__}(...)`, then `my_task(other_task)`.",
+                stacklevel=2,
+            )
+        task = super().__call__(*args, **kwargs)
+        unused = context.get(UNUSED_TASKS)
+        if unused is not None:
+            unused.add(task)
+        return task
+
+
+class Task(TaskOperators, metaclass=TaskMetaclass):
+    """A unit of work.
+
+    Subclass it and write a ``run`` method, or decorate a function with
+    :func:`~prefectlite.utilities.tasks.task`. ``run`` cannot have ``*args``, and no arguments
+    called ``upstream_tasks``, ``task_args``, ``mapped`` or ``flow``.
+
+    A task that is called inside of a ``with Flow(...)`` block adds a copy of itself to the flow,
+    with the arguments bound to ``run``; each call is a task of its own.
+
+    Args:
+        name: shown in logs, states and pictures; by default the name of the class.
+        slug: what identifies the task within a flow; by default made from name and tags when the
+            task is added to a flow. A copy's slug ends in ``-copy``.
+        tags: strings to find tasks by; those of surrounding ``with tags(...)`` are added.
+        max_retries: how many times a failed task run is tried again; by default
+            ``config.tasks.defaults.max_retries``.
+        retry_delay: how long to wait before each retry; required if there are retries.
+        retry_on: an exception type, or several: only these are retried. Default: all.
+        timeout: whole seconds (or a timedelta, rounded down to them) after which a task run is
+            ended and fails; by default ``config.tasks.defaults.timeout``.
+        trigger: a function of the upstream states that decides whether the task runs, see
+            :mod:`prefectlite.triggers`. Default: ``all_successful``.
+        skip_on_upstream_skip: skip this task if one just upstream was skipped, whatever the
+            trigger says. If False, the trigger is asked, and a skip counts as a success.
+        cache_for: how long a result may be used again instead of running the task.
+        cache_validator: a function ``(state, inputs, parameters) -> bool`` that decides whether a
+            cached state can be used, see :mod:`prefectlite.engine.cache_validators`. Default:
+            ``duration_only`` with ``cache_for``, otherwise ``never_use``.
+        cache_key: names the cache; tasks with the same key share it, across flows. Default: the
+            task's name.
+        checkpoint: whether the result of a successful run is stored. Default: as the flow and
+            the configuration (``flows.checkpointing``) say.
+        state_handlers: functions ``(task, old_state, new_state) -> State | None``, called in turn
+            whenever the state changes; each may return another state to take its place.
+        on_failure: a function ``(task, state) -> None`` that is called when the task fails.
+        log_stdout: send what ``run`` prints to the task's logger.
+        result: a `Result` that says where and how results are stored and read.
+        target: where the result is stored: a template such as ``"{date:%Y-%m-%d}/{x}.pkl"`` or a
+            function ``(**kwargs) -> str``. If a result is there already, the task does not run.
+        task_run_name: a template or function ``(**kwargs) -> str`` for the name of each task run.
+        nout: how many results ``run`` returns as a tuple, so that ``a, b = my_task()`` works. By
+            default taken from a return annotation such as ``Tuple[int, str]``.
+        result_handler: deprecated, use ``result``.
+        batch_size: how many elements of a map are sent to a worker together: a number, ``"auto"``,
+            or None for the executor's choice.
+        fuse: whether this task may be sent to a worker together with its neighbours in a chain;
+            None leaves that to the flow.
+
+    Raises:
+        TypeError: an argument is of the wrong type: ``tags`` a string, ``timeout`` not an int.
+        ValueError: retries without ``retry_delay`` or the reverse, a ``run`` with ``*args``.
+
+    Example:
+        >>> class Add(Task):
+        ...     def run(self, x, y):
+        ...         return x + y
+        >>> add = Add()
+        >>> with Flow("sums") as flow:
+        ...     three = add(1, 2)
+        ...     ten = add(three, 7)
+    """
+
+    worth_a_warning_if_unused = True
+    """Whether a task that is made inside of a ``with Flow(...)`` block is expected to be added."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        slug: str | None = None,
+        tags: Iterable[str] | None = None,
+        max_retries: int | None = None,
+        retry_delay: timedelta | None = None,
+        retry_on: type[Exception] | Iterable[type[Exception]] | None = None,
+        timeout: int | timedelta | None = None,
+        trigger: Callable[[dict[Edge, State]], bool] | None = None,
+        skip_on_upstream_skip: bool = True,
+        cache_for: timedelta | None = None,
+        cache_validator: Callable[..., bool] | None = None,
+        cache_key: str | None = None,
+        checkpoint: bool | None = None,
+        state_handlers: Iterable[Callable[..., Any]] | None = None,
+        on_failure: Callable[..., Any] | None = None,
+        log_stdout: bool = False,
+        result: Result | None = None,
+        target: str | Callable[..., str] | None = None,
+        task_run_name: str | Callable[..., str] | None = None,
+        nout: int | None = None,
+        *,
+        result_handler: Any = None,
+        batch_size: int | str | None = None,
+        fuse: bool | None = None,
+    ) -> None:
+        self._warn_of_overwritten_attributes()
+        owner = name or type(self).__name__
+        if not isinstance(owner, str):
+            raise TypeError(f"A task's name must be a string; received {owner!r}.")
+        if slug is not None and not isinstance(slug, str):
+            raise TypeError(f"Task {owner!r}: the slug must be a string; received {slug!r}.")
+        self.name = owner
+        self.slug = slug
+        self.tags = checked_tags(owner, tags)
+        promised = self._signature.nout
+        self.nout = promised if nout is None else nout
+        self.max_retries, self.retry_delay, self.retry_on = checked_retries(
+            owner, max_retries, retry_delay, retry_on
+        )
+        self.timeout = checked_timeout(owner, timeout)
+        self.trigger = self._checked_trigger(trigger)
+        self.skip_on_upstream_skip = skip_on_upstream_skip
+        self.cache_for, self.cache_validator = checked_cache(owner, cache_for, cache_validator)
+        self.cache_key = cache_key
+        self.checkpoint = checkpoint
+        self.result = checked_result(owner, result, result_handler, target)
+        self.target = target
+        self.task_run_name = task_run_name
+        self.state_handlers = checked_handlers(f"Task {owner!r}", state_handlers, on_failure)
+        self.log_stdout = log_stdout
+        self.auto_generated = False
+        self.batch_size = checked_batch_size(owner, batch_size)
+        self.fuse = fuse
+
+    def _warn_of_overwritten_attributes(self) -> None:
+        for attribute in _SET_BY_INIT:
+            if hasattr(self, attribute):
+                warnings.warn(
+                    f"`{type(self).__name__}` sets a `{attribute}` attribute, which will be "
+                    f"overwritten by `Task`. Rename it, or set it after super().__init__().",
+                    stacklevel=3,
+                )
+
+    def _checked_trigger(
+        self, trigger: Callable[[dict[Edge, State]], bool] | None
+    ) -> Callable[[dict[Edge, State]], bool]:
+        if trigger is None:
+            from prefectlite import triggers
+
+            return triggers.all_successful
+        checked: Callable[[dict[Edge, State]], bool] = checked_callable(
+            f"Task {self.name!r}", "trigger", trigger
+        )
+        return checked
+
+    def __repr__(self) -> str:
+        return f"<Task: {self.name}>"
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger ``prefectlite.<name of the task>``; another one may be set."""
+        own: logging.Logger | None = self.__dict__.get("_logger")
+        return get_logger(self.name) if own is None else own
+
+    @logger.setter
+    def logger(self, logger: logging.Logger) -> None:
+        self.__dict__["_logger"] = logger
+
+    @property
+    def _signature(self) -> CallSignature:
+        return signature_of(self.run, self.name, EXTRA_CALL_PARAMETERS)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self._signature.call
+
+    def run(self) -> Any:
+        """Do the work; subclasses say here what their task does.
+
+        Arguments are bound by calling the task inside of a flow, or with :meth:`bind`. They
+        cannot be ``*args``, nor be called ``upstream_tasks``, ``task_args``, ``mapped`` or
+        ``flow``.
+
+        Returns:
+            The result, for downstream tasks. An exception means failure; a signal of
+            :mod:`prefectlite.engine.signals` chooses another state.
+        """
+
+    def copy(self, **task_args: Any) -> Self:
+        """Return a copy of this task, which is in no flow.
+
+        Args:
+            **task_args: attributes to set on the copy; ``tags`` are added to those of the
+                original. Unless a ``slug`` is given, an original's slug gets the suffix
+                ``-copy``.
+
+        Raises:
+            AttributeError: the original has no attribute of this name.
+
+        Example:
+            >>> load = Task(name="load")
+            >>> load.copy(name="load again").name
+            'load again'
+        """
+        new = copy.copy(self)
+        if new.slug and "slug" not in task_args:
+            new.slug = f"{new.slug}-copy"
+        new.tags = {*self.tags, *task_args.pop("tags", ()), *context.get("tags", ())}
+        for attribute, value in task_args.items():
+            if not hasattr(new, attribute):
+                raise AttributeError(
+                    f"{self!r} does not have {attribute} as an attribute; task_args and copy() "
+                    f"take the arguments of Task."
+                )
+            setattr(new, attribute, value)
+        unused = context.get(UNUSED_TASKS)
+        if unused is not None:
+            unused.discard(self)
+            unused.add(new)
+        return new
+
+    def __call__(
+        self,
+        *args: Any,
+        mapped: bool = False,
+        task_args: Mapping[str, Any] | None = None,
+        upstream_tasks: Iterable[Any] | None = None,
+        flow: Flow | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Add a copy of this task to the flow, with these arguments bound to its ``run``.
+
+        Args:
+            *args: arguments of ``run``: tasks or plain values.
+            mapped: go over the arguments element by element, see :meth:`map`.
+            task_args: attributes to set on the copy, e.g. ``{"name": "load", "max_retries": 2}``.
+            upstream_tasks: tasks to wait for, whose results are not used.
+            flow: the flow; by default that of the ``with Flow(...)`` block.
+            **kwargs: arguments of ``run``.
+
+        Returns:
+            The copy.
+
+        Raises:
+            ValueError: there is no flow.
+            TypeError: ``run`` does not take these arguments.
+            AttributeError: ``task_args`` names something that is no attribute of the task.
+        """
+        new = self.copy(**(task_args or {}))
+        new.bind(*args, mapped=mapped, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
+        return new
+
+    def bind(
+        self,
+        *args: Any,
+        mapped: bool = False,
+        upstream_tasks: Iterable[Any] | None = None,
+        flow: Flow | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Bind arguments to ``run`` in a flow, without making a copy of the task.
+
+        Args:
+            *args: arguments of ``run``: tasks or plain values.
+            mapped: go over the arguments element by element, except those inside of `unmapped`.
+            upstream_tasks: tasks to wait for, whose results are not used.
+            flow: the flow; by default that of the ``with Flow(...)`` block.
+            **kwargs: arguments of ``run``.
+
+        Returns:
+            This task.
+
+        Raises:
+            ValueError: there is no flow, or an argument has been bound in it before: call the
+                task to get a copy that can be bound again.
+            TypeError: ``run`` does not take these arguments.
+        """
+        arguments = bind_arguments(self._signature, self.name, args, kwargs)
+        flow = self._flow_for_edges(flow)
+        flow.refuse_second_binding(self, arguments)
+        flow.set_dependencies(
+            self, upstream_tasks=upstream_tasks, keyword_tasks=arguments, mapped=mapped
+        )
+        return self
+
+    def _flow_for_edges(self, flow: Flow | None) -> Flow:
+        flow = flow or context.get("flow")
+        if not flow:
+            raise ValueError(
+                f"Could not infer an active Flow context while creating edge to {self!r}. This "
+                f"often means you called a task outside a `with Flow(...)` block. If you're "
+                f"trying to run this task outside of a Flow context, you need to call "
+                f"`{self._written()}.run(...)`."
+            )
+        return flow
+
+    def _written(self) -> str:
+        """What stands for this task in the user's code, for error messages."""
+        return f"{type(self).__name__}(...)"
+
+    def map(
+        self,
+        *args: Any,
+        upstream_tasks: Iterable[Any] | None = None,
+        flow: Flow | None = None,
+        task_args: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Add a copy of this task to the flow that runs once for each element of its arguments.
+
+        Arguments inside of `unmapped` go whole to each element; `flatten` joins lists of lists
+        first. With arguments of different lengths the shortest one ends the map.
+
+        Args:
+            *args: what to map over: tasks that return lists, or lists.
+            upstream_tasks: tasks to wait for; mapped over too, unless inside of `unmapped`.
+            flow: the flow; by default that of the ``with Flow(...)`` block.
+            task_args: attributes to set on the copy.
+            **kwargs: what to map over, by the name of the argument.
+
+        Returns:
+            The copy. Its result is the list of the elements' results.
+
+        Raises:
+            TypeError: a plain value that has no elements, or an argument ``run`` does not take.
+            AttributeError: ``task_args`` names something that is no attribute of the task.
+
+        Example:
+            >>> with Flow("sums") as flow:
+            ...     sums = add.map([1, 2, 3], y=unmapped(10))
+        """
+        for position, value in enumerate(args):
+            self._refuse_unmappable(f"argument {position}", value)
+        for key, value in kwargs.items():
+            self._refuse_unmappable(f"argument {key!r}", value)
+        new = self.copy(**(task_args or {}))
+        # A mapped task returns as many results as there are elements.
+        new.nout = None
+        return new.bind(*args, mapped=True, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
+
+    def _refuse_unmappable(self, argument: str, value: Any) -> None:
+        if isinstance(value, (Task, EdgeAnnotation)) or hasattr(value, "__getitem__"):
+            return
+        raise TypeError(
+            f"Task {self.name!r}, {argument}: cannot map over unsubscriptable object of type "
+            f"{type(value)}: {repr(value)[:10]}... Pass a list, or unmapped(...) if every "
+            f"element is to get the value whole."
+        )
+
+    def pipe(_prefect_self, _prefect_task: Any, **kwargs: Any) -> Any:  # noqa: N805
+        """Call another task with this one as its first argument.
+
+        Args:
+            _prefect_task: a task, a bound ``task.map``, or an annotation such as `mapped`.
+            **kwargs: further arguments of that task.
+
+        Returns:
+            What the call returns: a task. An annotation is put around this task, so that another
+            ``pipe`` can follow.
+
+        Example:
+            ``load().pipe(clean, strict=True).pipe(store)``
+        """
+        return _prefect_task(_prefect_self, **kwargs)
+
+    def set_dependencies(
+        self,
+        flow: Flow | None = None,
+        upstream_tasks: Iterable[object] | None = None,
+        downstream_tasks: Iterable[object] | None = None,
+        keyword_tasks: Mapping[str, object] | None = None,
+        mapped: bool = False,
+        validate: bool | None = None,
+    ) -> Self:
+        """Set what this task waits for and what waits for it.
+
+        Args:
+            flow: the flow; by default that of the ``with Flow(...)`` block.
+            upstream_tasks: tasks or plain values to wait for, whose results are not used.
+            downstream_tasks: tasks that wait for this one.
+            keyword_tasks: tasks or plain values by the argument of ``run`` they are passed as.
+            mapped: whether the upstream tasks are mapped over.
+            validate: whether the flow is checked at once; by default
+                ``config.flows.eager_edge_validation``.
+
+        Returns:
+            This task.
+
+        Raises:
+            ValueError: there is no flow.
+        """
+        flow = flow or context.get("flow")
+        if not flow:
+            raise ValueError(
+                f"Task {self.name!r}: No Flow was passed, and could not infer an active Flow "
+                f"context. Pass flow=..., or write this inside of a `with Flow(...)` block."
+            )
+        flow.set_dependencies(
+            self,
+            upstream_tasks=upstream_tasks,
+            downstream_tasks=downstream_tasks,
+            keyword_tasks=keyword_tasks,
+            mapped=mapped,
+            validate=validate,
+        )
+        return self
+
+    def set_upstream(
+        self, task: object, flow: Flow | None = None, key: str | None = None, mapped: bool = False
+    ) -> Self:
+        """Let this task wait for another one.
+
+        Args:
+            task: a task or plain value.
+            flow: the flow; by default that of the ``with Flow(...)`` block.
+            key: the argument of this task's ``run`` to pass the result as; None: not used.
+            mapped: whether to go over the result element by element.
+
+        Returns:
+            This task.
+
+        Raises:
+            ValueError: there is no flow.
+        """
+        if key is None:
+            return self.set_dependencies(flow, upstream_tasks=[task], mapped=mapped)
+        return self.set_dependencies(flow, keyword_tasks={key: task}, mapped=mapped)
+
+    def set_downstream(
+        self, task: Task, flow: Flow | None = None, key: str | None = None, mapped: bool = False
+    ) -> Self:
+        """Let another task wait for this one.
+
+        Args:
+            task: the other task.
+            flow: the flow; by default that of the ``with Flow(...)`` block.
+            key: the argument of its ``run`` to pass this result as; None: not used.
+            mapped: whether to go over this result element by element.
+
+        Returns:
+            This task.
+
+        Raises:
+            ValueError: there is no flow.
+        """
+        task.set_upstream(self, flow=flow, key=key, mapped=mapped)
+        return self
+
+    def accepts(self, key: str) -> bool:
+        """Tell whether ``run`` takes an argument of this name.
+
+        Args:
+            key: the name.
+        """
+        return self._signature.accepts(key)
+
+    def requires(self, key: str) -> bool:
+        """Tell whether ``run`` cannot do without an argument of this name.
+
+        Args:
+            key: the name.
+        """
+        return self._signature.requires(key)
+
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Describe the arguments of ``run``, as its signature tells; subclasses may say more.
+
+        Returns:
+            For each argument its ``type`` (the annotation, or `Any`), whether it is ``required``,
+            and its ``default`` (None if there is none).
+        """
+        empty = inspect.Parameter.empty
+        return {
+            name: {
+                "type": Any if parameter.annotation is empty else parameter.annotation,
+                "default": None if parameter.default is empty else parameter.default,
+                "required": parameter.default is empty,
+            }
+            for name, parameter in self._signature.run.parameters.items()
+        }
+
+    def outputs(self) -> Any:
+        """Return the annotation of what ``run`` returns, or `Any`."""
+        annotation = self._signature.run.return_annotation
+        return Any if annotation is inspect.Signature.empty else annotation
+
+    def serialize(self) -> dict[str, Any]:
+        """Describe this task as a dictionary that can be written as JSON."""
+        from prefectlite.core.serialization import serialize_task
+
+        return serialize_task(self)
+
+
+EXTRA_CALL_PARAMETERS: list[inspect.Parameter] = [
+    parameter
+    for parameter in inspect.signature(Task.__call__).parameters.values()
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+]
+"""What calling a task accepts besides the arguments of ``run``."""
+
+_SET_BY_INIT = (
+    "auto_generated",
+    "batch_size",
+    "cache_for",
+    "cache_key",
+    "cache_validator",
+    "checkpoint",
+    "fuse",
+    "log_stdout",
+    "max_retries",
+    "name",
+    "nout",
+    "result",
+    "retry_delay",
+    "retry_on",
+    "skip_on_upstream_skip",
+    "slug",
+    "state_handlers",
+    "tags",
+    "target",
+    "task_run_name",
+    "timeout",
+    "trigger",
+)

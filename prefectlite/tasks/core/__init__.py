@@ -1,0 +1,1 @@
+"""The tasks that the graph itself makes: constants, collections, operators and functions."""
