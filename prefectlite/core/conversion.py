@@ -1,4 +1,4 @@
-"""Turning what users write as arguments into tasks: constants, and collections with tasks inside."""
+"""Turning what users write as arguments into tasks: constants and collections with tasks inside."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def holds_task(collection: Iterable[Any]) -> bool:
         items = (*current, *current.values()) if isinstance(current, dict) else current
         for item in items:
             if isinstance(item, _OPENED):
-                if isinstance(item, Task):
-                    return True
-                if isinstance(item, EdgeAnnotation):
+                if isinstance(item, (Task, EdgeAnnotation)):
                     return True
                 pending.append(item)
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -12,8 +13,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from prefectlite.core.edge import Edge
 from prefectlite.core.flow_graph import FlowGraph, cache
 from prefectlite.core.parameter import check_parameters
+from prefectlite.core.serialization import hash_of, serialize_flow
 from prefectlite.core.settings import checked_handlers
+from prefectlite.core.storage import read_flow, write_flow
 from prefectlite.core.task import UNUSED_TASKS, Task
+from prefectlite.core.visualize import show
+from prefectlite.exceptions import FlowStorageError
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -195,3 +200,105 @@ class Flow(FlowGraph):
             runner_cls=runner_cls,
             **kwargs,
         )
+
+    def serialize(self, build: bool = False) -> dict[str, Any]:
+        """Describe this flow as a dictionary that can be written as JSON.
+
+        Args:
+            build: must be False: in Prefect 1 it built the flow's storage, and flows have none
+                here.
+
+        Raises:
+            ValueError: ``build`` is true, or the flow is not valid.
+        """
+        if build:
+            raise ValueError(
+                "This flow has no storage to build. Use flow.save() to write it to a file."
+            )
+        self.validate()
+        return serialize_flow(self)
+
+    def serialized_hash(self, build: bool = False) -> str:
+        """Return a hash of :meth:`serialize`: the same for flows of the same structure.
+
+        Args:
+            build: must be False.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        return hash_of(self.serialize(build))
+
+    def save(self, fpath: str | os.PathLike[str] | None = None) -> str:
+        """Write this flow to a file, with all that its tasks need of ``__main__``.
+
+        Args:
+            fpath: the file; by default ``<home_dir>/flows/<name>.prefect``.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            FileNotFoundError: the folder of ``fpath`` does not exist.
+        """
+        return write_flow(self, fpath)
+
+    @classmethod
+    def load(cls, fpath: str | os.PathLike[str]) -> Flow:
+        """Read a flow from a file. This runs code of the file: only load what you trust.
+
+        Args:
+            fpath: a file; or the name of a flow that was saved without one.
+
+        Returns:
+            The flow.
+
+        Raises:
+            FileNotFoundError: there is no such file and no saved flow of this name.
+            FlowStorageError: what is in the file cannot be read, or is no flow.
+        """
+        loaded = read_flow(fpath)
+        if not isinstance(loaded, Flow):
+            raise FlowStorageError(
+                f"{os.fspath(fpath)!r} holds no flow but an object of type "
+                f"{type(loaded).__name__}. Load a file that flow.save() has written."
+            )
+        return loaded
+
+    def visualize(
+        self,
+        flow_state: State | None = None,
+        filename: str | None = None,
+        format: str | None = None,
+        horizontal: bool = False,
+    ) -> Any:
+        """Draw this flow; needs the package ``graphviz`` and the program ``dot``.
+
+        Args:
+            flow_state: a final state of this flow: tasks are coloured by their states, and each
+                element of a map is drawn.
+            filename: the file to write, with or without an ending. None: the picture is shown in a
+                notebook, elsewhere opened in a viewer.
+            format: e.g. ``"svg"`` or ``"png"``; by default the ending of ``filename``, or PDF.
+            horizontal: draw from left to right and not from top to bottom.
+
+        Returns:
+            The ``graphviz.Digraph``; ``.source`` is its text.
+
+        Raises:
+            ImportError: the package ``graphviz`` is not installed.
+        """
+        return show(self, flow_state, filename, format, horizontal)
+
+    def diagnostics(self, include_secret_names: bool = False) -> str:
+        """Describe this flow and what surrounds it, for a report of a problem, as JSON.
+
+        Args:
+            include_secret_names: whether to name the secrets of the configuration.
+
+        Returns:
+            The text; values of secrets and variables are not in it.
+        """
+        from prefectlite.utilities.diagnostics import diagnostic_info
+
+        return diagnostic_info(self, include_secret_names=include_secret_names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefectlite import configuration
@@ -12,6 +13,7 @@ from prefectlite.core.builtin_tasks import builtin_task
 from prefectlite.core.conversion import as_task
 from prefectlite.core.edge import Edge
 from prefectlite.core.graph import Graph
+from prefectlite.core.map_body import MAP_BODY
 from prefectlite.core.parameter import Parameter
 from prefectlite.core.task import UNUSED_TASKS, Task
 from prefectlite.utilities.context import context
@@ -138,6 +140,9 @@ class FlowGraph:
             self._graph.add_task(task)
             self.slugs[task] = slug
             self._slugs_in_use.add(slug)
+            body = context.get(MAP_BODY)
+            if body is not None:
+                body.added.append(task)
         unused = context.get(UNUSED_TASKS)
         if unused is not None:
             unused.discard(task)
@@ -192,19 +197,17 @@ class FlowGraph:
             )
         if upstream is downstream:
             raise ValueError(f"Edges can not connect a task to itself: {downstream!r}.")
-        if edge.mapped and context.get("mapped"):
-            raise ValueError(
-                f"Cannot set `mapped=True` when running from inside a mapped context: "
-                f"{downstream!r} is mapped by apply_map already."
-            )
+        body = context.get(MAP_BODY)
+        if body is not None:
+            edge = body.within(edge)
         eager = _is_eager(validate)
         self.add_task(downstream)
         if eager and key is not None:
             self._check_key(edge)
-        if key is not None and not edge.mapped and not edge.flattened:
-            if isinstance(upstream, builtin_task("Constant")):
-                self.constants[downstream][key] = upstream.value  # type: ignore[attr-defined]
-                return edge
+        whole = key is not None and not edge.mapped and not edge.flattened
+        if whole and isinstance(upstream, builtin_task("Constant")):
+            self.constants[downstream][cast("str", key)] = cast("Any", upstream).value
+            return edge
         self.add_task(upstream)
         self._graph.add_edge(edge)
         if eager:
@@ -213,8 +216,7 @@ class FlowGraph:
 
     def _check_key(self, edge: Edge) -> None:
         task, key = edge.downstream_task, cast("str", edge.key)
-        taken = key in self.constants.get(task, ()) or any(e.key == key for e in self.edges_to(task))
-        if taken:
+        if key in self.constants.get(task, ()) or key in (e.key for e in self._graph.into[task]):
             raise ValueError(self._already_assigned(task, key))
         if not task.accepts(key):
             raise TypeError(
@@ -268,8 +270,18 @@ class FlowGraph:
                 ``config.flows.eager_edge_validation``.
 
         Raises:
-            ValueError, TypeError: as :meth:`add_edge`.
+            ValueError: as :meth:`add_edge`.
+            TypeError: as :meth:`add_edge`, or a single task in the place of a list of tasks.
         """
+        for argument, tasks in (
+            ("upstream_tasks", upstream_tasks),
+            ("downstream_tasks", downstream_tasks),
+        ):
+            if isinstance(tasks, Task) and tasks.nout is None:
+                raise TypeError(
+                    f"{argument} must be a list of tasks, but Task {tasks.name!r} is not iterable: "
+                    f"write {argument}=[{tasks.name}]."
+                )
         task = self.add_task(as_task(task, flow=cast("Any", self)))
         for upstream in upstream_tasks or ():
             self.add_edge(upstream, task, mapped=mapped, validate=validate)
@@ -294,7 +306,7 @@ class FlowGraph:
         converted = [as_task(task, flow=cast("Any", self)) for task in tasks]
         return [
             self.add_edge(upstream, downstream, validate=validate)
-            for upstream, downstream in zip(converted, converted[1:], strict=False)
+            for upstream, downstream in pairwise(converted)
         ]
 
     def _edges_of(self, edges: dict[Task, dict[Edge, None]], task: Task) -> dict[Edge, None]:
@@ -356,8 +368,12 @@ class FlowGraph:
         return {task for task in self.tasks if isinstance(task, Parameter)}
 
     def reference_tasks(self) -> set[Task]:
-        """Return the tasks whose states decide the flow's: the terminal tasks, unless others are set."""
+        """Return the tasks whose states decide the flow's: those set, or the terminal ones."""
         return set(self._reference_tasks) or self.terminal_tasks()
+
+    def explicit_reference_tasks(self) -> set[Task]:
+        """Return the reference tasks that were set; none if the terminal tasks stand for them."""
+        return set(self._reference_tasks)
 
     def set_reference_tasks(self, tasks: Iterable[Task]) -> None:
         """Set the tasks whose states decide the flow's state.

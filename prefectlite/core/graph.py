@@ -126,13 +126,13 @@ class Graph:
 
     @property
     def into(self) -> dict[Task, dict[Edge, None]]:
-        """The edges that enter each task, in the order in which they were added. Not to be changed."""
+        """The edges that enter each task, in the order they were added in; not to be changed."""
         self._current()
         return self._into
 
     @property
     def out_of(self) -> dict[Task, dict[Edge, None]]:
-        """The edges that leave each task, in the order in which they were added. Not to be changed."""
+        """The edges that leave each task, in the order they were added in; not to be changed."""
         self._current()
         return self._out_of
 

@@ -30,7 +30,7 @@ def checked_tags(owner: str, tags: Iterable[str] | None) -> set[str]:
     """Return the tags as a set, with those of the surrounding ``with tags(...)`` blocks."""
     if isinstance(tags, str):
         raise TypeError(
-            f"Task {owner!r}: tags should be a set of tags, not a string. Write tags=[{tags!r}]."
+            f"Tags should be a set of tags, not a string (task {owner!r}): write tags=[{tags!r}]."
         )
     return {*(tags or ()), *context.get("tags", ())}
 
@@ -50,20 +50,20 @@ def checked_retries(
         )
     if retries == 0 and retry_delay is not None:
         raise ValueError(
-            f"Task {owner!r}: a `max_retries` argument greater than 0 must be provided if "
-            f"specifying a retry delay."
+            f"A `max_retries` argument greater than 0 must be provided if specifying a retry delay "
+            f"(task {owner!r})."
         )
     if retries == 0 and retry_on is not None:
         raise ValueError(
-            f"Task {owner!r}: a number of `max_retries` must be provided if `retry_on` is set."
+            f"A number of `max_retries` must be provided if `retry_on` is set (task {owner!r})."
         )
     if retries == 0:
         return 0, None, None
-    delay = (defaults.retry_delay or None) if retry_delay is None else retry_delay
+    delay = _configured_delay(defaults.retry_delay) if retry_delay is None else retry_delay
     if delay is None:
         raise ValueError(
-            f"Task {owner!r}: a datetime.timedelta `retry_delay` must be provided if max_retries "
-            f"> 0, e.g. retry_delay=timedelta(seconds=10)."
+            f"A datetime.timedelta `retry_delay` must be provided if max_retries > 0 (task "
+            f"{owner!r}): write e.g. retry_delay=timedelta(seconds=10)."
         )
     if not isinstance(delay, timedelta):
         raise TypeError(
@@ -71,6 +71,13 @@ def checked_retries(
             f"Write retry_delay=timedelta(seconds=...)."
         )
     return retries, delay, _checked_exception_types(owner, retry_on)
+
+
+def _configured_delay(delay: Any) -> Any:
+    """Return the configuration's default as a timedelta; it is a number of seconds, or nothing."""
+    if isinstance(delay, (int, float)) and not isinstance(delay, bool):
+        return timedelta(seconds=delay)
+    return delay or None
 
 
 def _checked_exception_types(
@@ -85,13 +92,13 @@ def _checked_exception_types(
     for kind in types:
         if not isinstance(kind, type):
             raise TypeError(
-                f"Task {owner!r}: invalid `retry_on` value {kind!r}. Expected an exception type "
+                f"Invalid `retry_on` value {kind!r} (task {owner!r}). Expected an exception type "
                 f"but got an instance of {type(kind).__name__}."
             )
         if not issubclass(kind, Exception):
             raise TypeError(
-                f"Task {owner!r}: invalid `retry_on` value {kind!r}. Expected a subclass of "
-                f"Exception."
+                f"Invalid `retry_on` value {kind!r} (task {owner!r}). Expected an exception "
+                f"subclass: signals and interrupts are not retried."
             )
     return types or None
 
@@ -109,15 +116,15 @@ def checked_timeout(owner: str, timeout: int | timedelta | None) -> int | None:
             # Less than a second would become "no timeout", the opposite of what was asked for.
             whole = max(whole, 1) if seconds > 0 else whole
             warnings.warn(
-                f"Task {owner!r}: task timeouts do not support a sub-second resolution; "
-                f"{seconds} seconds become {whole}.",
+                f"Task timeouts do not support a sub-second resolution; {seconds} seconds of task "
+                f"{owner!r} become {whole}.",
                 stacklevel=4,
             )
         timeout = whole
     if not isinstance(timeout, int):
         raise TypeError(
-            f"Task {owner!r}: only integer timeouts (representing seconds) are supported; "
-            f"received {timeout!r}."
+            f"Only integer timeouts (representing seconds) are supported; task {owner!r} received "
+            f"{timeout!r}."
         )
     if timeout < 0:
         raise ValueError(f"Task {owner!r}: the timeout cannot be negative; received {timeout!r}.")
@@ -142,13 +149,15 @@ def checked_cache(
             f"Task {owner!r}: cache_for must be a datetime.timedelta; received {cache_for!r}."
         )
     if cache_validator is None:
-        default = cache_validators.never_use if cache_for is None else cache_validators.duration_only
+        default = (
+            cache_validators.never_use if cache_for is None else cache_validators.duration_only
+        )
         return cache_for, default
     checked_callable(f"Task {owner!r}", "cache_validator", cache_validator)
     if cache_for is None:
         warnings.warn(
-            f"Task {owner!r}: cache_validator provided without specifying cache expiration "
-            f"(cache_for); this Task will not be cached.",
+            f"cache_validator provided without specifying cache expiration (cache_for); task "
+            f"{owner!r} will not be cached.",
             stacklevel=4,
         )
     return cache_for, cache_validator
@@ -220,7 +229,7 @@ def checked_result(
         return result
     if getattr(result, "location", None) not in (None, target):
         warnings.warn(
-            f"Task {owner!r}: both `result.location` and `target` were provided. The `target` "
+            f"Both `result.location` and `target` were provided (task {owner!r}). The `target` "
             f"value will be used.",
             stacklevel=4,
         )

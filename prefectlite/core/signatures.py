@@ -58,9 +58,30 @@ class CallSignature:
 
     def requires(self, key: str) -> bool:
         """Tell whether ``run`` cannot be called without an argument of this name."""
-        return (
-            key in self.names and self.run.parameters[key].default is inspect.Parameter.empty
-        )
+        return key in self.names and self.run.parameters[key].default is inspect.Parameter.empty
+
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Describe each argument: its ``type``, its ``default``, whether it is ``required``."""
+        empty = inspect.Parameter.empty
+        return {
+            name: {
+                "type": _annotated(parameter.annotation),
+                "default": None if parameter.default is empty else parameter.default,
+                "required": parameter.default is empty,
+            }
+            for name, parameter in self.run.parameters.items()
+        }
+
+    def outputs(self) -> Any:
+        """Return the annotation of the result, or `Any`."""
+        return _annotated(self.run.return_annotation)
+
+
+def _annotated(annotation: Any) -> Any:
+    # In modules with postponed annotations these are strings; other strings stay as written.
+    if annotation is inspect.Parameter.empty or annotation == "Any":
+        return Any
+    return annotation
 
 
 # A function bound as a method has one argument less than the function itself.
@@ -110,21 +131,21 @@ def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]
     kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     if inspect.Parameter.VAR_POSITIONAL in kinds.values():
         raise ValueError(
-            f"Task {owner!r}: tasks with variable positional arguments (*args) are not supported, "
+            f"Tasks with variable positional arguments (*args) are not supported (task {owner!r}), "
             f"because arguments are passed by keyword. Let run() take **kwargs, or one list, "
             f"and call the function with *args inside."
         )
     reserved = [name for name in kinds if name in RESERVED_ARGUMENTS]
     if reserved:
         raise ValueError(
-            f"Task {owner!r}: tasks cannot have the following argument names: "
-            f"{', '.join(reserved)}. These are reserved keyword arguments of a task's call; "
-            f"rename them in run()."
+            f"Tasks cannot have the following argument names: {', '.join(reserved)} (task "
+            f"{owner!r}). These are reserved keyword arguments of a task's call; rename them in "
+            f"run()."
         )
     positional = [name for name, kind in kinds.items() if kind is inspect.Parameter.POSITIONAL_ONLY]
     if positional:
         raise TypeError(
-            f"Task {owner!r}: found positional-only parameters in the function signature: "
+            f"Found positional-only parameters in the function signature for task {owner!r}: "
             f"{positional}. Arguments are passed by keyword; wrap the function in one of your "
             f"own that names them."
         )
@@ -176,9 +197,7 @@ def bind_arguments(
     try:
         bound = signature.run.bind(*args, **kwargs).arguments
     except TypeError as error:
-        raise TypeError(
-            f"Task {owner!r}: {error}. Its run() takes {signature.run}."
-        ) from None
+        raise TypeError(f"Task {owner!r}: {error}. Its run() takes {signature.run}.") from None
     arguments = dict(bound)
     if signature.variable_keyword is not None:
         arguments.update(arguments.pop(signature.variable_keyword, {}))

@@ -53,19 +53,33 @@ class NoDefault(Enum):
 class TaskMetaclass(type):
     """Looks at every new task: at what it was given, and whether a flow will know of it."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(value, Task) for value in (*args, *kwargs.values())):
-            warnings.warn(
-                f"A Task was passed as an argument to {cls.__name__}, which sets up a task before "
-                f"any flow runs. Pass what is fixed to {cls.__name__}(...), and tasks to what it "
-                f"returns: `my_task = {cls.__name__}(...)`, then `my_task(other_task)`.",
-                stacklevel=2,
-            )
-        task = super().__call__(*args, **kwargs)
-        unused = context.get(UNUSED_TASKS)
-        if unused is not None:
-            unused.add(task)
-        return task
+    # Type checkers are to see the arguments of each class's __init__ instead.
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(value, Task) for value in (*args, *kwargs.values())):
+                warnings.warn(
+                    f"A Task was passed as an argument to {cls.__name__}, which sets up a task "
+                    f"before any flow runs. Pass what is fixed to {cls.__name__}(...), and tasks "
+                    f"to what it returns: `my_task = {cls.__name__}(...)`, then "
+                    f"`my_task(other_task)`.",
+                    stacklevel=2,
+                )
+            task = super().__call__(*args, **kwargs)
+            unused = context.get(UNUSED_TASKS)
+            if unused is not None:
+                unused.add(task)
+            return task
+
+
+class _TaskSignature:
+    """What ``inspect.signature`` says of a task, and of a class of tasks."""
+
+    def __get__(self, task: Task | None, owner: type[Task]) -> inspect.Signature:
+        if task is not None:
+            return task._signature.call
+        signature = inspect.signature(owner.__init__)
+        return signature.replace(parameters=[*signature.parameters.values()][1:])
 
 
 class Task(TaskOperators, metaclass=TaskMetaclass):
@@ -131,6 +145,7 @@ class Task(TaskOperators, metaclass=TaskMetaclass):
         ...     ten = add(three, 7)
     """
 
+    __signature__ = _TaskSignature()
     worth_a_warning_if_unused = True
     """Whether a task that is made inside of a ``with Flow(...)`` block is expected to be added."""
 
@@ -227,10 +242,6 @@ class Task(TaskOperators, metaclass=TaskMetaclass):
     @property
     def _signature(self) -> CallSignature:
         return signature_of(self.run, self.name, EXTRA_CALL_PARAMETERS)
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return self._signature.call
 
     def run(self) -> Any:
         """Do the work; subclasses say here what their task does.
@@ -527,20 +538,11 @@ class Task(TaskOperators, metaclass=TaskMetaclass):
             For each argument its ``type`` (the annotation, or `Any`), whether it is ``required``,
             and its ``default`` (None if there is none).
         """
-        empty = inspect.Parameter.empty
-        return {
-            name: {
-                "type": Any if parameter.annotation is empty else parameter.annotation,
-                "default": None if parameter.default is empty else parameter.default,
-                "required": parameter.default is empty,
-            }
-            for name, parameter in self._signature.run.parameters.items()
-        }
+        return self._signature.inputs()
 
     def outputs(self) -> Any:
         """Return the annotation of what ``run`` returns, or `Any`."""
-        annotation = self._signature.run.return_annotation
-        return Any if annotation is inspect.Signature.empty else annotation
+        return self._signature.outputs()
 
     def serialize(self) -> dict[str, Any]:
         """Describe this task as a dictionary that can be written as JSON."""

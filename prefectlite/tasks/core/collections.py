@@ -55,7 +55,7 @@ def _in_order(task_results: dict[str, Any]) -> list[Any]:
 class List(VarArgsTask):
     """Returns its arguments as a list."""
 
-    def run(self, **task_results: Any) -> list[Any]:  # type: ignore[override]
+    def run(self, **task_results: Any) -> list[Any]:
         """Return the results as a list, in the order of the numbers of their keywords."""
         return _in_order(task_results)
 
@@ -63,7 +63,7 @@ class List(VarArgsTask):
 class Tuple(VarArgsTask):
     """Returns its arguments as a tuple."""
 
-    def run(self, **task_results: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def run(self, **task_results: Any) -> tuple[Any, ...]:
         """Return the results as a tuple, in the order of the numbers of their keywords."""
         return tuple(_in_order(task_results))
 
@@ -71,7 +71,7 @@ class Tuple(VarArgsTask):
 class Set(VarArgsTask):
     """Returns its arguments as a set."""
 
-    def run(self, **task_results: Any) -> set[Any]:  # type: ignore[override]
+    def run(self, **task_results: Any) -> set[Any]:
         """Return the results as a set."""
         return set(task_results.values())
 

@@ -20,7 +20,7 @@ class FunctionTask(Task):
         **kwargs: arguments of `Task`.
 
     Raises:
-        TypeError: ``fn`` cannot be called.
+        TypeError: ``fn`` cannot be called, or is a task already.
 
     Example:
         >>> FunctionTask(lambda x: x + 1, name="increment").run(1)
@@ -32,6 +32,11 @@ class FunctionTask(Task):
             raise TypeError(
                 f"`fn` must be callable; received {fn!r}. Use @task on a function, or "
                 f"@task(name=...) with the arguments of Task by name."
+            )
+        if isinstance(fn, Task):
+            raise TypeError(
+                f"{fn!r} is a task already. To change its settings use "
+                f"{fn.name}.copy(name=...), or task_args={{...}} when calling it."
             )
         name = name or getattr(fn, "__name__", type(self).__name__)
         # Attributes of the function are not taken over: they could be mistaken for settings.
