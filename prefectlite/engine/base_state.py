@@ -70,6 +70,9 @@ class State:
         42
     """
 
+    # The place that users import it from, so that pickles name that one.
+    __module__ = "prefectlite.engine.state"
+
     __slots__ = ("__dict__", "__weakref__", "_cached_inputs", "_context", "_held", "message")
 
     color = "#696969"

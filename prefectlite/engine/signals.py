@@ -76,8 +76,9 @@ class PrefectStateSignal(PrefectSignal):
     _state_cls: ClassVar[type[State]] = State
 
     def __init__(self, message: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(message)
+        # Asked for before the message is set: LOOP() is known to leave the text "LOOP()".
         kwargs.setdefault("result", self._default_result())
+        super().__init__(message)
         self.state = self._state_cls(message, *args, **kwargs)
 
     def _default_result(self) -> Any:

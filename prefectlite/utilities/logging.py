@@ -185,6 +185,24 @@ def get_logger(name: str | None = None) -> logging.Logger:
     return prefect_logger if name is None else prefect_logger.getChild(name)
 
 
+def detached_logger(name: str) -> logging.Logger:
+    """Return a logger below the root that nobody else can ask for by its name.
+
+    The elements of a map have a logger each. The `logging` module would keep all of them for
+    ever; these go with their task run.
+
+    Args:
+        name: the name below ``prefectlite``.
+
+    Example:
+        >>> detached_logger("load[3]").name
+        'prefectlite.load[3]'
+    """
+    logger = logging.Logger(f"{ROOT_NAME}.{name}")
+    logger.parent = prefect_logger
+    return logger
+
+
 def getlogsize(log: dict[str, Any]) -> int:
     """Estimate the bytes that a log record takes where records are sent on as JSON.
 

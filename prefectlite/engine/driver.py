@@ -1,0 +1,244 @@
+"""Carries out one run: events in from the executor and the timers, instructions out.
+
+One thread owns the run state and performs its instructions; what other threads have to say they
+put into the inbox.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prefectlite.engine.events import (
+    Cancelled,
+    Confirmed,
+    EndParent,
+    Event,
+    Expand,
+    Finish,
+    Instruction,
+    Release,
+    Started,
+    StartTimer,
+    Submit,
+    Summary,
+    TimerDue,
+)
+from prefectlite.engine.messages import EXPANDED
+from prefectlite.engine.plan import Plan
+from prefectlite.engine.reporting import Reporter
+from prefectlite.engine.run_state import RunState
+from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
+from prefectlite.engine.task_run import RunScope, call_handlers
+from prefectlite.engine.task_states import TaskStates
+from prefectlite.engine.upstream import known_summary
+from prefectlite.utilities.context import context
+from prefectlite.utilities.logging import get_logger
+
+if TYPE_CHECKING:
+    from prefectlite.core.task import Task
+
+# how long the driver sleeps at most before it looks at the executor again
+POLL_SECONDS = 0.2
+
+
+class Launcher(Protocol):
+    """Hands the runs of segments to one kind of executor, and brings their outcome back.
+
+    `submit` returns the events that are there at once, those of an executor that runs a
+    submission where it stands; the others come by the inbox, as events or as functions that
+    return events when the driver's thread calls them.
+    """
+
+    submit_ahead: bool
+    eager: bool
+
+    def submit(self, submit: Submit) -> Sequence[Event]: ...
+
+    def release(self, release: Release) -> None: ...
+
+    def poll(self) -> Sequence[Event]: ...
+
+    def cancel(self) -> None: ...
+
+    def collect(self) -> None: ...
+
+
+class Driver:
+    """One run of a plan.
+
+    Args:
+        plan: What to run.
+        states: Where the states are kept; holds the known ones already.
+        scope: What all task runs share.
+        reporter: Told of every change.
+        waits: Whether to wait for retries and pauses until they are due; if not, the run ends
+            with them as they are.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        states: TaskStates,
+        scope: RunScope,
+        reporter: Reporter,
+        waits: bool = True,
+    ) -> None:
+        self.plan = plan
+        self.states = states
+        self.scope = scope
+        self.reporter = reporter
+        self.waits = waits
+        # the tasks whose states the caller wants back; None where it did not say
+        self.wanted: Collection[Task] | None = None
+        self.inbox: queue.SimpleQueue[Event | Callable[[], Sequence[Event]]] = queue.SimpleQueue()
+        self._timers: list[tuple[float, int, int]] = []
+        self._over = False
+
+    def run(self, launcher: Launcher) -> None:
+        """Run to the end; the states are in `states` then.
+
+        Args:
+            launcher: Hands submissions to the executor.
+
+        Raises:
+            KeyboardInterrupt: The user interrupted; what had finished is in `states`.
+        """
+        self.launcher = launcher
+        known = {
+            task: known_summary(self.states.whole(task))
+            for task in range(len(self.plan.tasks))
+            if self.plan.tasks[task].known
+        }
+        self.run_state = RunState(
+            self.plan,
+            known,
+            submit_ahead=launcher.submit_ahead,
+            waits_for_timers=self.waits,
+            releases=launcher.submit_ahead,
+        )
+        try:
+            self._handle(Started())
+            while not self._over:
+                self._take_events()
+            launcher.collect()
+        except BaseException:
+            self.run_state.handle(Cancelled())
+            launcher.cancel()
+            raise
+
+    def _take_events(self) -> None:
+        timeout = POLL_SECONDS
+        if self._timers:
+            timeout = min(timeout, max(self._timers[0][0] - time.time(), 0))
+        try:
+            self._take(self.inbox.get(timeout=timeout))
+            while not self._over:
+                self._take(self.inbox.get_nowait())
+        except queue.Empty:
+            pass
+        while self._timers and self._timers[0][0] <= time.time():
+            _, segment, element = heapq.heappop(self._timers)
+            self._handle(TimerDue(segment, element))
+        for event in self.launcher.poll():
+            self._handle(event)
+
+    def _take(self, item: Event | Callable[[], Sequence[Event]]) -> None:
+        for event in item() if callable(item) else (item,):
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        """Let the run state decide, and perform what it says; depth first where runs are eager."""
+        handle = self.run_state.handle
+        stack: list[Iterator[Instruction]] = [iter(handle(event))]
+        while stack:
+            instruction = next(stack[-1], None)
+            if instruction is None:
+                stack.pop()
+            elif isinstance(instruction, Submit):
+                if self.launcher.eager and len(instruction.elements) > 1:
+                    stack.append(_one_by_one(instruction))
+                    continue
+                for answer in self.launcher.submit(instruction):
+                    stack.append(iter(handle(answer)))
+            else:
+                confirmed = self._perform(instruction)
+                if confirmed is not None:
+                    stack.append(iter(handle(confirmed)))
+
+    def _perform(self, instruction: Instruction) -> Event | None:
+        if isinstance(instruction, Expand):
+            return self._expand(instruction)
+        if isinstance(instruction, EndParent):
+            self._end_parent(instruction)
+        elif isinstance(instruction, StartTimer):
+            timer = (instruction.due, instruction.segment, instruction.element)
+            heapq.heappush(self._timers, timer)
+        elif isinstance(instruction, Release):
+            self.launcher.release(instruction)
+        elif isinstance(instruction, Finish):
+            self._over = True
+        return None
+
+    def _expand(self, expand: Expand) -> Event | None:
+        self.states.expand(expand.task, expand.length)
+        mapped = Mapped(EXPANDED, map_states=self.states.elements(expand.task))
+        state = self._parent_state(expand.task, mapped)
+        self.states.parents[expand.task] = state
+        if not expand.confirm:
+            return None
+        ended = None
+        if not isinstance(state, Mapped):
+            self.states.collapse(expand.task)
+            ended = Summary(state._skipped, state._successful, length=-1)
+        return Confirmed(self.plan.segment_of[expand.task], ended)
+
+    def _end_parent(self, end: EndParent) -> None:
+        planned = self.plan.tasks[end.task]
+        message = end.reason
+        if end.skipped:
+            state: State = Skipped(message)
+        else:
+            state = Failed(f"{message}{self.states.why_unmappable(planned)}")
+            get_logger("TaskRunner").error("Task %r: %s", planned.name, state.message)
+        self.states.parents[end.task] = self._parent_state(end.task, state)
+
+    def _parent_state(self, task: int, new: State) -> State:
+        """The state of a mapped task as a whole, after its handlers have seen it."""
+        planned, reporter = self.plan.tasks[task], self.reporter
+        reporter.started(planned, None)
+        handlers = [*planned.task.state_handlers, *self.scope.runner_handlers]
+        new.context = {"tags": list(planned.task.tags)}
+        if handlers:
+            values: Mapping[str, Any] = {
+                **self.scope.base_context,
+                "task_name": planned.name,
+                "task_full_name": planned.name,
+                "task_slug": planned.slug,
+                "task_id": planned.slug,
+                "task_tags": planned.task.tags,
+                "task_run_count": 1,
+                "map_index": None,
+            }
+            saved = context.push(values)
+            try:
+                new = call_handlers(handlers, planned.task, Pending(), new, _log_handler_error)
+            finally:
+                context.pop(saved)
+        reporter.changed(planned, None, new, 1)
+        reporter.finished(planned, None, new)
+        return new
+
+
+def _log_handler_error(error: Exception) -> None:
+    get_logger("TaskRunner").error(
+        "Unexpected error while calling state handlers: %r", error, exc_info=error
+    )
+
+
+def _one_by_one(submit: Submit) -> Iterator[Instruction]:
+    for element in submit.elements:
+        yield Submit(submit.segment, (element,), submit.link, submit.attempt)

@@ -1,0 +1,441 @@
+"""`FlowRunner`: runs a flow with an executor, and `run_flow`: what `Flow.run` does."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import prefectlite
+from prefectlite.core.parameter import Parameter
+from prefectlite.engine.driver import Driver
+from prefectlite.engine.launchers import launcher_for
+from prefectlite.engine.plan import Plan, PlannedTask, compile_flow
+from prefectlite.engine.reporting import Reader, Reporter
+from prefectlite.engine.run_context import flow_run_context
+from prefectlite.engine.runner import Runner
+from prefectlite.engine.state import (
+    Cancelled,
+    Failed,
+    Mapped,
+    Pending,
+    Running,
+    Scheduled,
+    State,
+    Success,
+)
+from prefectlite.engine.task_run import RunScope, call_handlers, run_task
+from prefectlite.engine.task_runner import TaskRunner
+from prefectlite.engine.task_states import MappedResult, TaskStates
+from prefectlite.exceptions import FlowCompileError
+from prefectlite.tasks.core.constants import Constant
+from prefectlite.utilities.context import context as run_context
+from prefectlite.utilities.importtools import import_object
+
+if TYPE_CHECKING:
+    from prefectlite.core.edge import Edge
+    from prefectlite.core.flow import Flow
+    from prefectlite.core.task import Task
+    from prefectlite.executors.base import Executor
+
+INTERRUPTED = "Interrupt signal raised, cancelling flow run."
+
+
+class FlowRunner(Runner):
+    """Runs a flow once.
+
+    Args:
+        flow: The flow.
+        task_runner_cls: The class that runs a single task, where it is not `TaskRunner`.
+        state_handlers: Functions `(runner, old_state, new_state) -> State | None`, called after
+            the flow's own.
+
+    Example:
+        ```python
+        FlowRunner(flow).run(return_tasks=[total]).result[total].result
+        ```
+    """
+
+    # Flow.run waits until retries are due; a runner by itself returns with them as they are
+    waits = False
+
+    def __init__(
+        self,
+        flow: Flow,
+        task_runner_cls: type | None = None,
+        state_handlers: Iterable[Callable[..., Any]] | None = None,
+    ) -> None:
+        super().__init__(state_handlers)
+        self.flow = flow
+        self.task_runner_cls = task_runner_cls or _configured("task_runner")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.flow.name}>"
+
+    def run(
+        self,
+        state: State | None = None,
+        task_states: Mapping[Task, State] | None = None,
+        return_tasks: Iterable[Task] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        task_runner_state_handlers: Iterable[Callable[..., Any]] | None = None,
+        executor: Executor | None = None,
+        context: Mapping[str, Any] | None = None,
+        task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
+        readers: Sequence[Reader] = (),
+    ) -> State:
+        """Run the flow.
+
+        Args:
+            state: The state to start from; Pending by default. A finished one, or one that is
+                scheduled for later, is returned as it is.
+            task_states: States of tasks to start from; a finished task is not run again.
+            return_tasks: The tasks whose states the result holds; none by default.
+            parameters: Values for the flow's parameters, by name.
+            task_runner_state_handlers: Functions `(task_runner, old_state, new_state)` that are
+                called after each task's own handlers.
+            executor: Where to run; the flow's, or the configuration's, by default.
+            context: Keys to add to the context of the run.
+            task_contexts: Keys to add to the context of single tasks.
+            readers: Functions that are called with each `StateChange`.
+
+        Returns:
+            The state the run came to; its result maps `return_tasks` to their states.
+        """
+        state = Pending() if state is None else state
+        if state._finished or _is_later(state):
+            return state
+        values = flow_run_context(self.flow, parameters, context)
+        self.logger.info("Beginning Flow run for '%s'", self.flow.name)
+        with run_context(values):
+            running = self._changed(state, Running("Running flow."))
+            if not running._running:
+                return running
+            final = self._run_tasks(
+                running,
+                _RunRequest(
+                    task_states=dict(task_states or {}),
+                    return_tasks=None if return_tasks is None else set(return_tasks),
+                    handlers=[
+                        _as_task_handler(self.task_runner_cls, handler)
+                        for handler in task_runner_state_handlers or ()
+                    ],
+                    executor=executor or self.flow.executor or _configured_executor(),
+                    task_contexts=dict(task_contexts or {}),
+                    readers=tuple(readers),
+                    values=values,
+                ),
+            )
+            return final if final is running else self._changed(running, final)
+
+    def _changed(self, old: State, new: State) -> State:
+        """Show a change of the flow's state to its handlers."""
+
+        def log(error: Exception) -> None:
+            self.logger.error(
+                "Unexpected error while calling state handlers: %r", error, exc_info=error
+            )
+
+        self.logger.debug(
+            "Flow '%s': Handling state change from %s to %s",
+            self.flow.name,
+            type(old).__name__,
+            type(new).__name__,
+        )
+        returned = call_handlers(self.flow.state_handlers, self.flow, old, new, log)
+        if returned is new or not isinstance(returned._held, Exception):
+            returned = call_handlers(self.state_handlers, self, old, returned, log)
+        if returned is not new and returned._held is None and new._held is not None:
+            returned.result = new._held
+        return returned
+
+    def _run_tasks(self, running: State, request: _RunRequest) -> State:
+        run = _FlowRun(self, request)
+        try:
+            run.check()
+            run.start()
+        except KeyboardInterrupt:
+            self.logger.debug("Interrupt signal raised, cancelling Flow run.")
+            return Cancelled(INTERRUPTED, result=run.results())
+        except Exception as error:
+            if run_context.get("raise_on_exception") or isinstance(error, FlowCompileError):
+                raise
+            self.flow.logger.exception("Unexpected error occured in FlowRunner: %r", error)
+            return Failed(f"Unexpected error: {error!r}", result=error)
+        return self._final_state(running, run)
+
+    def _final_state(self, running: State, run: _FlowRun) -> State:
+        """The flow's state, from those of its reference tasks."""
+        flow = self.flow
+        states = run.final_states(flow.terminal_tasks() | flow.reference_tasks())
+        reference = run.final_states(flow.reference_tasks())
+        if not all(state._finished for state in states):
+            self.logger.info("Flow run RUNNING: terminal tasks are incomplete.")
+            final = running
+        elif any(state._failed for state in reference):
+            self.logger.info("Flow run FAILED: some reference tasks failed.")
+            final = Failed("Some reference tasks failed.")
+        elif all(state._successful for state in reference):
+            self.logger.info("Flow run SUCCESS: all reference tasks succeeded")
+            final = Success("All reference tasks succeeded.")
+        else:
+            self.logger.info("Flow run SUCCESS: no reference tasks failed")
+            final = Success("No reference tasks failed.")
+        final.result = run.results()
+        handler = flow.terminal_state_handler
+        if handler is None or final is running:
+            return final
+        try:
+            replaced = handler(flow, final, states)
+        except Exception as error:
+            flow.logger.exception("Unexpected error occured in FlowRunner: %r", error)
+            return Failed(f"Unexpected error: {error!r}", result=error)
+        if replaced is not None and replaced is not final:
+            if replaced._held is None:
+                replaced.result = final._held
+            return replaced
+        return final
+
+
+class _RunRequest:
+    """What a caller asked of one run."""
+
+    def __init__(
+        self,
+        task_states: dict[Task, State],
+        return_tasks: set[Task] | None,
+        handlers: list[Callable[..., Any]],
+        executor: Executor,
+        task_contexts: dict[Task, Mapping[str, Any]],
+        readers: tuple[Reader, ...],
+        values: dict[str, Any],
+    ) -> None:
+        self.task_states = task_states
+        self.return_tasks = return_tasks
+        self.handlers = handlers
+        self.executor = executor
+        self.task_contexts = task_contexts
+        self.readers = readers
+        self.values = values
+
+
+class _FlowRun:
+    """One run of a flow, from its request to the states of its tasks."""
+
+    def __init__(self, runner: FlowRunner, request: _RunRequest) -> None:
+        self.flow = runner.flow
+        self.runner = runner
+        self.request = request
+        self.plan: Plan | None = None
+        self.states: TaskStates | None = None
+
+    def check(self) -> None:
+        """Refuse a request that the flow cannot serve.
+
+        Raises:
+            ValueError: A task to be returned is not in the flow.
+        """
+        unknown = (self.request.return_tasks or set()) - set(self.flow.tasks)
+        if unknown:
+            raise ValueError("Some tasks in return_tasks were not found in the flow.")
+
+    def start(self) -> None:
+        """Compile the flow, find the states that are known, and run the rest."""
+        request = self.request
+        given = {task: _unwrapped(state) for task, state in request.task_states.items()}
+        known = {task for task, state in given.items() if _is_final(state)}
+        plan = self.plan = compile_flow(self.flow, known, handled=bool(request.handlers))
+        index_of = {planned.task: planned.index for planned in plan.tasks}
+        states = self.states = TaskStates(
+            plan, {index_of[task]: state for task, state in given.items() if task in index_of}
+        )
+        with _interrupts() as interrupted:
+            scope = self._scope(plan, index_of, interrupted)
+            reporter = Reporter(plan, str(request.values.get("flow_run_id")), request.readers)
+            self._run_known(plan, states, scope, reporter)
+            executor = request.executor
+            self.runner.logger.debug("Using executor type %s", type(executor).__name__)
+            with executor.start():
+                driver = Driver(plan, states, scope, reporter, waits=self.runner.waits)
+                driver.wanted = request.return_tasks
+                driver.run(launcher_for(executor, driver))
+
+    def _scope(
+        self, plan: Plan, index_of: Mapping[Task, int], interrupted: Callable[[], bool]
+    ) -> RunScope:
+        edges: dict[int, list[Edge]] = {}
+
+        def edges_of(planned: PlannedTask) -> list[Edge]:
+            found = edges.get(planned.index)
+            if found is None:
+                found = [plan.edge(planned.index, i) for i in range(len(planned.edges))]
+                edges[planned.index] = found
+            return found
+
+        return RunScope(
+            base_context=self.request.values,
+            checkpointing=run_context.config.flows.checkpointing,
+            flow_result=self.flow.result,
+            task_contexts={
+                index_of[task]: values for task, values in self.request.task_contexts.items()
+            },
+            runner_handlers=self.request.handlers,
+            in_place=self.runner.waits,
+            edges=edges_of,
+            interrupted=interrupted,
+        )
+
+    def _run_known(
+        self, plan: Plan, states: TaskStates, scope: RunScope, reporter: Reporter
+    ) -> None:
+        """Constants and parameters need no executor: their states are there at once."""
+        for planned in plan.tasks:
+            if not planned.known or planned.index in states.given:
+                continue
+            if isinstance(planned.task, Constant):
+                states.parents[planned.index] = Success(result=planned.task.value)
+            elif isinstance(planned.task, Parameter):
+                reporter.started(planned, None)
+                state = run_task(scope, planned, ())
+                states.parents[planned.index] = state
+                reporter.finished(planned, None, state)
+
+    def results(self) -> dict[Task, State]:
+        """The states of the tasks that the caller wants back."""
+        wanted = self.request.return_tasks
+        return {task: self._state(task) for task in (wanted or ())}
+
+    def final_states(self, tasks: Iterable[Task]) -> set[State]:
+        """The states of tasks, with the elements in the place of a mapped task."""
+        found: set[State] = set()
+        for task in tasks:
+            state = self._state(task)
+            if isinstance(state, Mapped) and state.map_states:
+                found.update(state.map_states)
+            else:
+                found.add(state)
+        return found
+
+    def _state(self, task: Task) -> State:
+        if self.plan is None or self.states is None:
+            return Pending()
+        if not hasattr(self, "_index_of"):
+            self._index_of = {planned.task: planned.index for planned in self.plan.tasks}
+        state = self.states.whole(self._index_of[task])
+        if isinstance(state, Mapped) and state._held is None:
+            state._held = MappedResult(state.map_states)
+        return state
+
+
+def run_flow(
+    flow: Flow,
+    parameters: Mapping[str, Any] | None = None,
+    run_on_schedule: bool | None = None,
+    runner_cls: type | None = None,
+    **kwargs: Any,
+) -> State:
+    """Run a flow to its end, retries included; see `Flow.run`.
+
+    Args:
+        flow: The flow.
+        parameters: Values for its parameters; checked already.
+        run_on_schedule: Whether to follow the flow's schedule.
+        runner_cls: The class that runs it; the configuration's by default.
+        **kwargs: Arguments of the runner's `run`.
+
+    Returns:
+        The final state; its result maps each task to its state.
+    """
+    import pendulum
+
+    runner = (runner_cls or _configured("flow_runner"))(flow=flow)
+    runner.waits = True
+    given = dict(kwargs.pop("context", None) or {})
+    values = {
+        "flow_id": flow.name,
+        "flow_run_id": str(uuid.uuid4()),
+        "flow_run_name": str(uuid.uuid4()),
+        "scheduled_start_time": pendulum.now("utc"),
+        **{key: value for key, value in given.items() if value is not None},
+        "caches": run_context.__dict__.setdefault("caches", {}),
+    }
+    kwargs.setdefault("return_tasks", set(flow.tasks))
+    kwargs.setdefault("state", Scheduled())
+    state: State = runner.run(parameters=parameters, context=values, **kwargs)
+    return state
+
+
+def _configured(kind: str) -> type:
+    name = prefectlite.config.engine[kind].default_class
+    found: type = import_object(name) if isinstance(name, str) else name
+    return found
+
+
+def _configured_executor() -> Executor:
+    executor: Executor = _configured("executor")()
+    return executor
+
+
+def _as_task_handler(runner_cls: type, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler of task runners, called as one of tasks is."""
+
+    def call(task: Task, old: State, new: State) -> Any:
+        return handler(runner_cls(task=task), old, new)
+
+    return call
+
+
+def _unwrapped(state: State) -> State:
+    return getattr(state, "state", None) or state if state._meta else state
+
+
+def _is_final(state: State) -> bool:
+    if isinstance(state, Mapped):
+        return bool(state.map_states) and all(s._finished for s in state.map_states)
+    return state._finished
+
+
+def _is_later(state: State) -> bool:
+    import time
+
+    if not isinstance(state, Scheduled):
+        return False
+    start = state.start_timestamp
+    return start is not None and start > time.time()
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Tell the user's Ctrl-C from a KeyboardInterrupt that a task raises by itself."""
+    pressed = False
+
+    def interrupted() -> bool:
+        return pressed
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        nonlocal pressed
+        pressed = True
+        if callable(previous):
+            previous(number, frame)
+        else:
+            raise KeyboardInterrupt
+
+    if previous is signal.SIG_IGN or previous is None:
+        yield interrupted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+__all__ = ["FlowRunner", "TaskRunner", "run_flow"]

@@ -1,0 +1,64 @@
+"""Runs of segments that share the driver's memory: they read and write its states directly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefectlite.engine.checkpoints import remember
+from prefectlite.engine.events import Event, Submit
+from prefectlite.engine.plan import PlannedTask
+from prefectlite.engine.segment_run import outcome, run_segment
+from prefectlite.engine.state import State
+from prefectlite.engine.task_run import TaskRun
+
+if TYPE_CHECKING:
+    from prefectlite.engine.driver import Driver
+
+
+class LocalRuns:
+    """Runs submissions against the driver's states; an upstream is finished before it starts.
+
+    Args:
+        driver: The driver of the run.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._plan = driver.plan
+        self._states = driver.states
+        self._reporter = driver.reporter
+        if driver.reporter.readers:
+            driver.scope.on_change = self._changed
+
+    def run(self, submit: Submit, element: int) -> Event:
+        """Run one element of a submission.
+
+        Args:
+            submit: What to run.
+            element: Which of its elements.
+
+        Returns:
+            The event that says how far it came.
+        """
+        segment = self._plan.segments[submit.segment]
+        reached = run_segment(
+            self._driver.scope,
+            self._plan,
+            segment,
+            element,
+            submit.link,
+            self._states.upstream,
+            self._states.get,
+            self._reporter.started,
+            self._ended,
+        )
+        last = self._states.get(segment.tasks[min(reached, len(segment.tasks) - 1)], element)
+        return outcome(segment, element, submit.attempt, reached, last)
+
+    def _ended(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
+        self._states.set(planned.index, map_index or 0, state)
+        remember(self._driver.scope.base_context.get("caches"), planned, state)
+        self._reporter.finished(planned, map_index, state)
+
+    def _changed(self, run: TaskRun, state: State) -> None:
+        self._reporter.changed(run.planned, run.map_index, state, run.run_count)

@@ -1,0 +1,114 @@
+"""`TaskRunner`: runs one task by itself, outside of any flow run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.engine.messages import EXPANDED, SKIPPED_UPSTREAM
+from prefectlite.engine.plan import PlannedEdge, PlannedTask
+from prefectlite.engine.run_state import parent_outcome
+from prefectlite.engine.runner import Runner
+from prefectlite.engine.state import Failed, Mapped, Skipped, State
+from prefectlite.engine.task_run import RunScope, run_task
+from prefectlite.engine.upstream import known_summary
+from prefectlite.utilities.context import context as run_context
+
+if TYPE_CHECKING:
+    from prefectlite.core.edge import Edge
+    from prefectlite.core.task import Task
+    from prefectlite.engine.result import Result
+
+
+class TaskRunner(Runner):
+    """Runs one task, from the states of its upstreams to its own final state.
+
+    Args:
+        task: The task.
+        state_handlers: Functions `(runner, old_state, new_state) -> State | None`, called after
+            the task's own.
+        flow_result: The Result that keeps the value where the task has none of its own.
+
+    Example:
+        ```python
+        TaskRunner(task=add).run(upstream_states={Edge(one, add, key="x"): Success(result=1)})
+        ```
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        state_handlers: Iterable[Callable[..., Any]] | None = None,
+        flow_result: Result | None = None,
+    ) -> None:
+        super().__init__(state_handlers)
+        self.task = task
+        self.flow_result = flow_result
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.task.name}>"
+
+    def run(
+        self,
+        state: State | None = None,
+        upstream_states: Mapping[Edge, State] | None = None,
+        context: Mapping[str, Any] | None = None,
+        is_mapped_parent: bool = False,
+    ) -> State:
+        """Run the task once.
+
+        Args:
+            state: The state to start from; Pending by default.
+            upstream_states: The upstream states by edge; for one element of a map, those of the
+                element.
+            context: Context keys for the run; `map_index` says which element it is.
+            is_mapped_parent: Only find out how many elements the task maps over.
+
+        Returns:
+            The state the run came to: finished, Retrying, Paused, or `state` as it is where there
+            was nothing to do.
+        """
+        edges = list(upstream_states or {})
+        planned = self._planned(edges)
+        states = list((upstream_states or {}).values())
+        values = {**run_context.__dict__, **(context or {})}
+        if is_mapped_parent:
+            return self._parent(planned, states, state)
+        scope = RunScope(
+            base_context=values,
+            checkpointing=run_context.config.flows.checkpointing,
+            flow_result=self.flow_result,
+            runner_handlers=[self._as_task_handler(handler) for handler in self.state_handlers],
+            in_place=False,
+            edges=lambda _: edges,
+        )
+        self.logger.info("Task %r: Starting task run...", values.get("task_full_name", planned.name))
+        return run_task(scope, planned, states, values.get("map_index"), state)
+
+    def _planned(self, edges: list[Edge]) -> PlannedTask:
+        return PlannedTask(
+            index=0,
+            task=self.task,
+            name=self.task.name,
+            slug=run_context.get("task_slug") or self.task.slug,
+            edges=tuple(
+                PlannedEdge(0, edge.key, bool(edge.mapped), bool(edge.flattened)) for edge in edges
+            ),
+            constants={},
+            mapped=any(edge.mapped for edge in edges),
+            known=False,
+            terminal=True,
+            confirms=False,
+        )
+
+    def _parent(self, planned: PlannedTask, upstream: list[State], state: State | None) -> State:
+        outcome = parent_outcome(planned, [known_summary(state) for state in upstream])
+        if isinstance(outcome, int):
+            return Mapped(EXPANDED, n_map_states=outcome)
+        return Skipped(outcome) if outcome is SKIPPED_UPSTREAM else Failed(outcome)
+
+    def _as_task_handler(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        def call(task: Task, old: State, new: State) -> Any:
+            return handler(self, old, new)
+
+        return call

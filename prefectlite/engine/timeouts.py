@@ -1,0 +1,121 @@
+"""End a piece of work after a time, not only the waiting for it.
+
+In a main thread a timer signal interrupts the work wherever it is, a sleep or a socket included.
+Elsewhere the work goes to a thread of its own: the exception is raised in it at its next
+bytecode, and the caller gets its slot back at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from prefectlite.exceptions import TaskTimeoutSignal
+from prefectlite.utilities.context import context
+
+TIMED_OUT = "Execution timed out."
+# how long a thread that was told to end is waited for before its slot is taken back
+GRACE_SECONDS = 0.2
+
+
+def call_with_timeout(function: Callable[..., Any], inputs: dict[str, Any], seconds: float) -> Any:
+    """Call a function, and raise in it when its time is over.
+
+    Args:
+        function: What to call, with `inputs` as keyword arguments.
+        inputs: The keyword arguments.
+        seconds: The time the call may take.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        TaskTimeoutSignal: The time was over.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and hasattr(signal, "setitimer"):
+        return _call_with_alarm(function, inputs, seconds)
+    return _ThreadCall(function, inputs).result(seconds)
+
+
+def _call_with_alarm(function: Callable[..., Any], inputs: dict[str, Any], seconds: float) -> Any:
+    def raise_in_task(number: int, frame: FrameType | None) -> None:
+        raise TaskTimeoutSignal(TIMED_OUT)
+
+    previous = signal.signal(signal.SIGALRM, raise_in_task)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return function(**inputs)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+class _ThreadCall:
+    """One call in a daemon thread of its own, with the caller's context and Dask thread state."""
+
+    def __init__(self, function: Callable[..., Any], inputs: dict[str, Any]) -> None:
+        self._function = function
+        self._inputs = inputs
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._over = False
+        self._thread = threading.Thread(
+            target=self._run,
+            args=(dict(context.__dict__), _dask_thread_state()),
+            name=f"{threading.current_thread().name}-timed",
+            daemon=True,
+        )
+
+    def result(self, seconds: float) -> Any:
+        self._thread.start()
+        self._thread.join(seconds)
+        if self._end():
+            self._thread.join(GRACE_SECONDS)
+            raise TaskTimeoutSignal(TIMED_OUT)
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _run(self, values: dict[str, Any], dask_state: dict[str, Any]) -> None:
+        context.push(values)
+        if dask_state:
+            sys.modules["distributed.worker"].thread_state.__dict__.update(dask_state)
+        try:
+            value = self._function(**self._inputs)
+        except BaseException as error:
+            self._finish(None, error)
+        else:
+            self._finish(value, None)
+
+    def _finish(self, value: Any, error: BaseException | None) -> None:
+        with self._lock:
+            if not self._over:
+                self._over = True
+                self._value, self._error = value, error
+
+    def _end(self) -> bool:
+        """Raise the signal in the thread; False where it had finished already."""
+        with self._lock:
+            if self._over:
+                return False
+            self._over = True
+            thread_id = ctypes.c_ulong(self._thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                thread_id, ctypes.py_object(TaskTimeoutSignal)
+            )
+            return True
+
+
+def _dask_thread_state() -> dict[str, Any]:
+    """What makes `get_worker()` work in a Dask worker's thread, to be carried to another one."""
+    worker_module = sys.modules.get("distributed.worker")
+    if worker_module is None:
+        return {}
+    return dict(worker_module.thread_state.__dict__)

@@ -1,0 +1,135 @@
+"""What a task run sees of its upstreams: whole states, elements, items, and how many there are."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from prefectlite.engine.events import FINISHED, UNMAPPABLE, Summary
+from prefectlite.engine.plan import Measure, PlannedEdge
+from prefectlite.engine.state import Mapped, State, Success
+
+
+def value_of(state: State) -> Any:
+    """The value of a state, read from its location where it is kept only there."""
+    value = state.result
+    if value is None and state._result.location is not None and state._successful:
+        return state.load_result().result
+    return value
+
+
+def input_value(edge: PlannedEdge, state: State) -> Any:
+    """What an edge passes on to `run`: the value, or for a mapped upstream the list of values."""
+    if isinstance(state, Mapped):
+        if not edge.flattened:
+            return [value_of(element) for element in state.map_states]
+        return [item for element in state.map_states for item in _items(element)]
+    value = value_of(state)
+    if edge.flattened and not edge.mapped and state._successful:
+        return flattened(value)
+    return value
+
+
+def element_state(edge: PlannedEdge, state: State, index: int) -> State:
+    """The upstream state that element `index` of a map sees of a whole upstream state.
+
+    A failed upstream is seen as it is: each element's trigger meets it.
+    """
+    if not edge.mapped or not state._successful:
+        return state
+    if isinstance(state, Mapped):
+        return flat_element(state.map_states, index) if edge.flattened else state.map_states[index]
+    value = value_of(state)
+    return item_state(state, (flattened(value) if edge.flattened else value)[index])
+
+
+def item_state(state: State, item: Any) -> State:
+    """A state like the given one, with one item of its value for result."""
+    if type(state) is Success:
+        return Success(state.message, item)
+    made = copy.copy(state)
+    made.result = item
+    return made
+
+
+def flat_element(states: list[State], index: int) -> State:
+    """Element `index` of the map over the flattened elements."""
+    for state in states:
+        count = _item_count(state)
+        if index < max(count, 0) or (count == UNMAPPABLE and index == 0):
+            break
+        index -= 1 if count == UNMAPPABLE else count
+    return flat_item(state, index)
+
+
+def flat_item(state: State, position: int) -> State:
+    """Item `position` of one element, or the element itself where it has no items."""
+    if _item_count(state) == UNMAPPABLE:
+        return state
+    value = value_of(state)
+    try:
+        item = value[position] if not isinstance(value, dict) else list(value)[position]
+    except TypeError:
+        item = list(value)[position]
+    return item_state(state, item)
+
+
+def flattened(value: Any) -> Any:
+    """A value flattened by one level; as it is where one of its items cannot be iterated over."""
+    try:
+        return [item for inner in value for item in inner]
+    except TypeError:
+        return value
+
+
+def summarise(state: State, measure: Measure) -> Summary:
+    """What the run state machine needs to know of a finished state."""
+    if type(state) is Success and not measure:
+        return FINISHED
+    summary = Summary(state._skipped, state._successful)
+    if measure and state._successful:
+        if measure & Measure.ITEMS:
+            summary.length = _item_count(state)
+        elif measure & Measure.LENGTH:
+            summary.length = _map_length(value_of(state))
+        if measure & Measure.FLAT_LENGTH:
+            summary.flat_length = _map_length(flattened(value_of(state)))
+    return summary
+
+
+def known_summary(state: State) -> Summary:
+    """The summary of a state that is there before the run begins."""
+    if isinstance(state, Mapped):
+        items = [_item_count(element) for element in state.map_states]
+        flat_length = sum(1 if count == UNMAPPABLE else count for count in items)
+        return Summary(False, True, state.n_map_states, flat_length)
+    if not state._successful:
+        return Summary(state._skipped, False)
+    return summarise(state, Measure.LENGTH | Measure.FLAT_LENGTH)
+
+
+def _map_length(value: Any) -> int:
+    """How many elements a map over a value has: it must have a length and take an index."""
+    if isinstance(value, dict) or not hasattr(value, "__getitem__"):
+        return UNMAPPABLE
+    try:
+        return len(value)
+    except TypeError:
+        return UNMAPPABLE
+
+
+def _item_count(state: State) -> int:
+    if not state._successful or state._skipped:
+        return UNMAPPABLE
+    value = value_of(state)
+    try:
+        return len(value)
+    except TypeError:
+        return UNMAPPABLE
+
+
+def _items(state: State) -> Iterable[Any]:
+    count = _item_count(state)
+    value = value_of(state)
+    return [value] if count == UNMAPPABLE else value
