@@ -7,7 +7,15 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from examples.flights import delays
-from examples.flights.data import MONTHS, SPLITS, Partition, flights_of, partitions_of, table
+from examples.flights.data import (
+    MONTHS,
+    SPLITS,
+    Partition,
+    flights_of,
+    partitions_of,
+    rows_of,
+    table,
+)
 from tests.examples.reference import delays_by
 
 
@@ -15,8 +23,17 @@ from tests.examples.reference import delays_by
 def test_partitions_hold_every_flight_once(split: str, number: int) -> None:
     partitions = [partition for month in MONTHS for partition in partitions_of(month, split)]
     assert len(set(map(str, partitions))) == len(partitions) == number
-    rows = [row for partition in partitions for row in flights_of(partition).index]
+    rows = [row for positions in rows_of(split).values() for row in positions]
     assert sorted(rows) == list(range(336_776))
+
+
+@pytest.mark.parametrize("split", list(SPLITS))
+def test_a_partition_has_the_flights_its_name_says(split: str) -> None:
+    partition = partitions_of(2, split)[-1]
+    flights = flights_of(partition)
+    assert len(flights) > 0
+    for column in SPLITS[split]:
+        assert set(flights[column]) == {getattr(partition, column)}
 
 
 def test_a_partition_is_named_by_what_it_holds() -> None:
