@@ -1,0 +1,1 @@
+"""The cases, a module for each area. A case is a function marked with ``@case``."""
