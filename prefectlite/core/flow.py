@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from prefectlite.core.edge import Edge
-from prefectlite.core.flow_graph import FlowGraph, cache
+from prefectlite.core.flow_graph import FlowGraph
+from prefectlite.core.flow_view import cache
 from prefectlite.core.parameter import check_parameters
 from prefectlite.core.serialization import hash_of, serialize_flow
 from prefectlite.core.settings import checked_handlers
@@ -191,8 +192,7 @@ class Flow(FlowGraph):
         for parameter in self.parameters():
             if parameter.name in kwargs:
                 values[parameter.name] = kwargs.pop(parameter.name)
-        # A schedule's clocks may give the values of required parameters: it is checked then.
-        check_parameters(self, values, complete=self.schedule is None)
+        check_parameters(self, values)
         return run_flow(
             self,
             parameters=values,

@@ -132,13 +132,12 @@ class DateTimeParameter(Parameter):
         return pendulum.parse(value) if isinstance(value, str) else pendulum.instance(value)
 
 
-def check_parameters(flow: Flow, parameters: Mapping[str, Any], complete: bool = True) -> None:
+def check_parameters(flow: Flow, parameters: Mapping[str, Any]) -> None:
     """Refuse parameters that a flow does not have, and a run without those it requires.
 
     Args:
         flow: the flow.
         parameters: the values for a run.
-        complete: whether the values are all there are, so that missing ones can be told.
 
     Raises:
         ParameterError: names the unexpected or missing ones, and those that there are.
@@ -155,7 +154,7 @@ def check_parameters(flow: Flow, parameters: Mapping[str, Any], complete: bool =
         for name, parameter in declared.items()
         if parameter.required and name not in parameters
     )
-    if missing and complete:
+    if missing:
         raise ParameterError(
             f"Flow.run did not receive the following required parameters: {', '.join(missing)}. "
             f"Pass them as flow.run(parameters={{{missing[0]!r}: ...}})."

@@ -12,7 +12,7 @@ from prefectlite._version import __version__
 
 if TYPE_CHECKING:
     from prefectlite.core.edge import Edge
-    from prefectlite.core.flow_graph import FlowGraph
+    from prefectlite.core.flow_view import FlowView
     from prefectlite.core.parameter import Parameter
     from prefectlite.core.task import Task
 
@@ -126,7 +126,7 @@ def serialize_edge(
     }
 
 
-def serialize_flow(flow: FlowGraph) -> dict[str, Any]:
+def serialize_flow(flow: FlowView) -> dict[str, Any]:
     """Describe a flow; everything in it is ordered by slug, so that equal flows look the same.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefectlite.core.edge import Edge
-    from prefectlite.core.flow_graph import FlowGraph
+    from prefectlite.core.flow_view import FlowView
     from prefectlite.core.task import Task
     from prefectlite.engine.state import State
 
@@ -23,7 +23,7 @@ _HALF_TRANSPARENT = "80"
 
 
 def show(
-    flow: FlowGraph,
+    flow: FlowView,
     flow_state: State | None = None,
     filename: str | None = None,
     format: str | None = None,
@@ -74,7 +74,7 @@ def _in_notebook() -> bool:
     return shell is not None and "IPKernelApp" in shell.config
 
 
-def draw(flow: FlowGraph, flow_state: State | None = None, horizontal: bool = False) -> Any:
+def draw(flow: FlowView, flow_state: State | None = None, horizontal: bool = False) -> Any:
     """Draw a flow, without writing anything.
 
     Mapped tasks are boxes, others ellipses. Edges bear the name of the argument they feed; those
