@@ -111,7 +111,14 @@ def differences(left: Any, right: Any, path: str = "") -> list[str]:
             for index, pair in enumerate(zip(left, right))
             for line in differences(*pair, path=f"{path}[{index}]")
         ]
-    return [] if left == right else [f"{path}: {left!r} != {right!r}"]
+    return [] if left == right or same_gist(left, right) else [f"{path}: {left!r} != {right!r}"]
+
+
+def same_gist(left: Any, right: Any) -> bool:
+    """Whether a sentence of Prefect's is there, with more around it (names, the way out)."""
+    if not (isinstance(left, str) and isinstance(right, str)) or " " not in left:
+        return False
+    return len(left) >= 15 and left.rstrip(".!").lower() in right.lower()
 
 
 def parse() -> argparse.Namespace:

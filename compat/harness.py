@@ -196,7 +196,17 @@ def raises(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return {"returned": plain(function(*args, **kwargs))}
     except BaseException as error:
-        return {"raised": type(error).__name__, "text": str(error)}
+        return {"raised": caught_as(error), "text": str(error)}
+
+
+def caught_as(error: BaseException) -> str:
+    """The class by which code written for Prefect catches an error.
+
+    Errors of prefectlite's own are also builtin ones (``ParameterError`` is a ``ValueError``).
+    """
+    bases = [base for base in type(error).__mro__ if base.__module__ == "builtins"]
+    specific = [base for base in bases if base not in (Exception, BaseException, object)]
+    return (specific[0] if specific else type(error)).__name__
 
 
 def raised_type(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

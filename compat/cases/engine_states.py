@@ -613,3 +613,40 @@ def raise_on_exception_in_a_trigger(p: Any, run: Any) -> Any:
             return run(flow)
     except ZeroDivisionError as error:
         return ["raised", str(error)]
+
+
+@case
+def trigger_sees_constants(p: Any, run: Any) -> Any:
+    def trigger(upstream: Any) -> bool:
+        for edge, state in upstream.items():
+            run.note(type(edge.upstream_task).__name__, edge.key, edge.mapped, state)
+        return True
+
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1, name="a")()
+        p.task(lambda x, y=0: 3, name="c", trigger=trigger)(5, y=a)
+        p.task(lambda x: 3, name="d", trigger=trigger)([1, 2])
+    return [run(flow), run.sorted_notes()]
+
+
+@case
+def triggers_beside_a_constant(p: Any, run: Any) -> Any:
+    outcomes = {}
+    for name in ("all_failed", "any_failed", "any_successful", "all_successful"):
+        with p.Flow("f") as flow:
+            bad = p.task(lambda: 1 / 0, name="bad")()
+            t = p.task(lambda x, y: type(y).__name__, name="t", trigger=getattr(p.triggers, name))
+            made = t(5, bad)
+            alone = p.task(lambda x: x, name="alone", trigger=getattr(p.triggers, name))(6)
+        state = run.state(flow)
+        outcomes[name] = [plain(state.result[made]), plain(state.result[alone])]
+    return outcomes
+
+
+@case
+def some_failed_beside_constants(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        bad = p.task(lambda: 1 / 0, name="bad")()
+        t = p.task(lambda x, y: 1, name="t", trigger=p.triggers.some_failed(at_least=0.8))
+        made = t(5, bad)
+    return plain(run.state(flow).result[made])
