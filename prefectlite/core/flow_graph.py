@@ -60,7 +60,7 @@ class FlowGraph(FlowView):
             self.slugs[task] = slug
             self._slugs_in_use.add(slug)
             body = context.get(MAP_BODY)
-            if body is not None:
+            if body is not None and body.flow is self:
                 body.added.append(task)
         unused = context.get(UNUSED_TASKS)
         if unused is not None:
@@ -117,7 +117,7 @@ class FlowGraph(FlowView):
         if upstream is downstream:
             raise ValueError(f"Edges can not connect a task to itself: {downstream!r}.")
         body = context.get(MAP_BODY)
-        if body is not None:
+        if body is not None and body.flow is self:
             edge = body.within(edge)
         eager = _is_eager(validate)
         self.add_task(downstream)
@@ -128,16 +128,25 @@ class FlowGraph(FlowView):
             self.constants[downstream][cast("str", key)] = cast("Any", upstream).value
             return edge
         self.add_task(upstream)
-        self._graph.add_edge(edge)
-        if eager:
-            self.validate()
+        if edge not in self.edges:
+            self._graph.add_edge(edge)
+            if eager:
+                self._validate_with(edge)
         return edge
+
+    def _validate_with(self, edge: Edge) -> None:
+        """Check the flow; if it is no longer one that can be run, take the new edge back."""
+        try:
+            self.validate()
+        except ValueError:
+            self._graph.remove_edge(edge)
+            raise
 
     def _check_key(self, edge: Edge) -> None:
         task, key = edge.downstream_task, cast("str", edge.key)
         if key in self.constants.get(task, ()) or key in (e.key for e in self._graph.into[task]):
             raise ValueError(self._already_assigned(task, key))
-        if not task.accepts(key):
+        if not task._signature.accepts(key):
             raise TypeError(
                 f"Task {task.name!r} got an unexpected keyword argument {key!r}: its run() takes "
                 f"{', '.join(task.inputs()) or 'no arguments'}."
@@ -304,7 +313,7 @@ class FlowGraph(FlowView):
         for edge in out_of:
             self._copy_edge(edge, new, edge.downstream_task)
         for key, value in bound.items():
-            if new.requires(key) and key not in self.constants.get(new, ()):
+            if new._signature.requires(key) and key not in self.constants.get(new, ()):
                 self.constants[new][key] = value
         if validate:
             self.validate()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from prefectlite.engine.result import Result
     from prefectlite.engine.state import State
 
-__all__ = ["EXTRA_CALL_PARAMETERS", "NoDefault", "Task"]
+__all__ = ["EXTRA_CALL_PARAMETERS", "UNUSED_TASKS", "NoDefault", "Task", "batch_size_of"]
 
 UNUSED_TASKS = "_unused_task_tracker"
 """The context key under which a flow's ``with`` block collects tasks that are in no flow yet."""
@@ -146,6 +146,7 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
     __signature__ = _TaskSignature()
     worth_a_warning_if_unused = True
     """Whether a task that is made inside of a ``with Flow(...)`` block is expected to be added."""
+    fuse: bool | None = None
 
     def __init__(
         self,
@@ -200,8 +201,10 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         self.state_handlers = checked_handlers(f"Task {owner!r}", state_handlers, on_failure)
         self.log_stdout = log_stdout
         self.auto_generated = False
-        self.batch_size = checked_batch_size(owner, batch_size)
-        self.fuse = fuse
+        # Not `batch_size`: subclasses written for Prefect 1 may well have one of their own.
+        self._batch_size = checked_batch_size(owner, batch_size)
+        if fuse is not None:
+            self.fuse = fuse
 
     def _warn_of_overwritten_attributes(self) -> None:
         for attribute in _SET_BY_INIT:
@@ -257,9 +260,9 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         """Return a copy of this task, which is in no flow.
 
         Args:
-            **task_args: attributes to set on the copy; ``tags`` are added to those of the
-                original. Unless a ``slug`` is given, an original's slug gets the suffix
-                ``-copy``.
+            **task_args: attributes to set on the copy; ``tags``, and those of surrounding
+                ``with tags(...)`` blocks, are added to those of the original. Unless a ``slug``
+                is given, the original's slug gets the suffix ``-copy``.
 
         Raises:
             AttributeError: the original has no attribute of this name.
@@ -272,7 +275,9 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         new = copy.copy(self)
         if new.slug and "slug" not in task_args:
             new.slug = f"{new.slug}-copy"
-        new.tags = {*self.tags, *task_args.pop("tags", ()), *context.get("tags", ())}
+        new.tags = self.tags | checked_tags(self.name, task_args.pop("tags", None))
+        if "batch_size" in task_args and not hasattr(self, "batch_size"):
+            new._batch_size = checked_batch_size(self.name, task_args.pop("batch_size"))
         for attribute, value in task_args.items():
             if not hasattr(new, attribute):
                 raise AttributeError(
@@ -285,22 +290,6 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
             unused.discard(self)
             unused.add(new)
         return new
-
-    def accepts(self, key: str) -> bool:
-        """Tell whether ``run`` takes an argument of this name.
-
-        Args:
-            key: the name.
-        """
-        return self._signature.accepts(key)
-
-    def requires(self, key: str) -> bool:
-        """Tell whether ``run`` cannot do without an argument of this name.
-
-        Args:
-            key: the name.
-        """
-        return self._signature.requires(key)
 
     def inputs(self) -> dict[str, dict[str, Any]]:
         """Describe the arguments of ``run``, as its signature tells; subclasses may say more.
@@ -322,14 +311,21 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         return serialize_task(self)
 
 
+def batch_size_of(task: Task) -> int | str | None:
+    """Return the ``batch_size`` that a task was made with: a number, ``"auto"`` or None.
+
+    Args:
+        task: the task.
+    """
+    return task._batch_size
+
+
 _SET_BY_INIT = (
     "auto_generated",
-    "batch_size",
     "cache_for",
     "cache_key",
     "cache_validator",
     "checkpoint",
-    "fuse",
     "log_stdout",
     "max_retries",
     "name",

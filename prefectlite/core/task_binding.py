@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -162,16 +163,24 @@ class TaskBinding(TaskOperators):
         """Call another task with this one as its first argument.
 
         Args:
-            _prefect_task: a task, a bound ``task.map``, or an annotation such as `mapped`.
+            _prefect_task: a task, or the ``map`` of one.
             **kwargs: further arguments of that task.
 
         Returns:
-            What the call returns: a task. An annotation is put around this task, so that another
-            ``pipe`` can follow.
+            What the call returns: a task. For a mere annotation such as `mapped` it is this task,
+            with a warning: as in Prefect 1, the mark is lost.
 
         Example:
-            ``load().pipe(clean, strict=True).pipe(store)``
+            ``load().pipe(clean, strict=True).pipe(store.map)``
         """
+        if isinstance(_prefect_task, type) and issubclass(_prefect_task, EdgeAnnotation):
+            mark = _prefect_task.__name__
+            warnings.warn(
+                f"Task {_prefect_self.name!r}: pipe({mark}) has no effect. Mark the argument "
+                f"instead: other_task({mark}({_prefect_self.name})), or pipe(other_task.map).",
+                stacklevel=2,
+            )
+            return _prefect_self
         return _prefect_task(_prefect_self, **kwargs)
 
     def set_dependencies(
