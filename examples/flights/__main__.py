@@ -20,11 +20,13 @@ from prefectlite.utilities.logging import temporary_logger_config
 
 def build_executor(name: str, processes: int) -> Executor:
     """Return the executor of that name: "cluster", "threads" or "local"."""
-    if name == "cluster":
-        return DaskExecutor(cluster_kwargs={"n_workers": processes, "threads_per_worker": 1})
+    executor: Executor = LocalExecutor()
     if name == "threads":
-        return LocalDaskExecutor(scheduler="threads")
-    return LocalExecutor()
+        executor = LocalDaskExecutor(scheduler="threads")
+    if name == "cluster":
+        cluster = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
+        executor = DaskExecutor(cluster_kwargs=cluster)
+    return executor
 
 
 def describe_failures(flow: Flow, state: State) -> str:

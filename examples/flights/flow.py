@@ -109,5 +109,6 @@ def build_flow(results: Path, executor: Executor | None = None) -> Flow:
             )
             for grouping in delays.GROUPINGS
         }
-        worst_routes(combine(**counts), minimum_flights)
+        tables = combine(counts["carrier"], counts["hour"], counts["route"])
+        worst_routes(tables, minimum_flights)
     return flow

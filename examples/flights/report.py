@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from prefectlite import Flow, Task
-from prefectlite.engine.state import State
+from prefectlite.engine.state import Mapped, State
 
 Format = Callable[[Any], str]
 
@@ -54,7 +54,7 @@ def count_runs(flow: Flow, state: State) -> list[TaskCount]:
 
 def count_task(task: Task, state: State) -> TaskCount:
     """Count one task's runs: its elements if it is mapped."""
-    runs = state.map_states if state.is_mapped() else [state]
+    runs = state.map_states if isinstance(state, Mapped) else [state]
     from_targets = sum(run.is_cached() for run in runs)
     successful = sum(run.is_successful() for run in runs)
     return TaskCount(task.name, successful - from_targets, from_targets, len(runs) - successful)
@@ -90,7 +90,8 @@ def describe_table(table: pd.DataFrame) -> str:
             for name in kept
         }
     )
-    return written.fillna("-").to_string(index=False)
+    text: str = written.fillna("-").to_string(index=False)
+    return text
 
 
 def describe_delays(carriers: pd.DataFrame, routes: pd.DataFrame, late_minutes: int) -> str:

@@ -45,7 +45,7 @@ def test_a_partition_is_named_by_what_it_holds() -> None:
 def test_an_unknown_month_or_split_is_refused() -> None:
     with pytest.raises(ValueError, match="month is 13"):
         partitions_of(13, "month")
-    with pytest.raises(ValueError, match="split is 'week'.*month, day, carrier"):
+    with pytest.raises(ValueError, match=r"split is 'week'.*month, day, carrier"):
         partitions_of(1, "week")
 
 

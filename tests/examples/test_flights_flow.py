@@ -27,7 +27,8 @@ def run(
     flow = build_flow(results, executor)
     with set_temporary_config({"flows.checkpointing": True}):
         state = flow.run(parameters={"months": MONTHS, **parameters})
-    assert state is not None and state.is_successful(), state
+    assert state is not None
+    assert state.is_successful(), state
     values = {
         name: state.result[flow.get_tasks(name=name)[0]].result
         for name in ("combine", "worst_routes")
@@ -101,7 +102,7 @@ def test_another_month_computes_its_partitions_and_the_tables(
     first_run: tuple[Path, dict[str, Any]],
 ) -> None:
     _, counts = run(first_run[0], months=[1, 2, 3])
-    new_counts = {name: 3 for name in COUNTS}
+    new_counts = dict.fromkeys(COUNTS, 3)
     assert computed(counts) == {
         "list_partitions": 1,
         "clean": 3,

@@ -1,0 +1,1 @@
+"""What a run costs beside the same work in hand-written Dask: `python -m benchmarks --help`."""

@@ -1,0 +1,113 @@
+"""The command: measure the named workloads, or all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from benchmarks.measure import BY_HAND, OURS, PREFECT1, measure
+from benchmarks.processes import Options
+from benchmarks.tables import as_json, full_report
+from benchmarks.workloads import WORKLOADS
+
+
+def list_workloads(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print the names of the workloads and end."""
+    if wanted:
+        for workload in WORKLOADS.values():
+            sizes = ", ".join(f"{size:,}" for size in workload.sizes)
+            click.echo(f"{workload.name:<16} {workload.label} ({sizes})")
+        context.exit()
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(WORKLOADS)), metavar="[NAMES]...")
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=list_workloads,
+    help="Show the workloads.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(1),
+    help="A size in place of the workloads' own; give it again for another.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="How often each side runs, taking turns.",
+)
+@click.option(
+    "--prefect1-repeats",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How often Prefect 1 runs; the Python that has it is in PREFECT1_PYTHON.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="The workers of a cluster.",
+)
+@click.option("--inside", is_flag=True, help="Have the scheduler in the driver's process.")
+@click.option(
+    "--memory/--no-memory",
+    default=True,
+    show_default=True,
+    help="Measure peak memory, with one more run of each side in new processes.",
+)
+@click.option("--building", is_flag=True, help="Time the building of flow and graph too.")
+@click.option("--log-level", help="The level of logging, as in ERROR; else the default settings.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    help="A file for everything that was measured.",
+)
+def main(
+    names: tuple[str, ...],
+    sizes: tuple[int, ...],
+    repeats: int,
+    prefect1_repeats: int,
+    processes: int,
+    inside: bool,
+    memory: bool,
+    building: bool,
+    log_level: str | None,
+    json_path: Path | None,
+) -> None:
+    """Measure what a run costs beside the same work in hand-written Dask.
+
+    With the path of a Python that has Prefect 1 in PREFECT1_PYTHON, that is measured too.
+    """
+    pythons = {BY_HAND: sys.executable, OURS: sys.executable}
+    if prefect1 := os.environ.get("PREFECT1_PYTHON"):
+        pythons[PREFECT1] = prefect1
+    options = Options(
+        repeats, prefect1_repeats, processes, inside, memory, building, log_level, pythons
+    )
+    results = []
+    for name in names or WORKLOADS:
+        for size in sizes or WORKLOADS[name].sizes:
+            click.echo(f"{name}: {size:,} ...", err=True)
+            results.append(measure(WORKLOADS[name], size, options))
+    click.echo(full_report(results, options))
+    if json_path:
+        json_path.write_text(json.dumps(as_json(results, options), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
