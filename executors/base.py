@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 Kind = Literal["inline", "threads", "processes", "cluster"]
 
@@ -24,14 +24,17 @@ class Executor:
         ```
     """
 
-    kind: ClassVar[Kind] = "inline"
-
     def __init__(self) -> None:
         # present so that subclasses can call it, as Prefect 1's do
         super().__init__()
 
     def __repr__(self) -> str:
         return f"<Executor: {type(self).__name__}>"
+
+    @property
+    def kind(self) -> Kind:
+        """How runs get to the executor, and what they share with the driver."""
+        return "inline"
 
     @property
     def slots(self) -> int:

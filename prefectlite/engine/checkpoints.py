@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.cache_validators import duration_only, hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
+from prefectlite.engine.portable import admit
 from prefectlite.engine.state import Cached, Failed, State, Success
 from prefectlite.exceptions import ResultReadError
 from prefectlite.utilities.context import context
@@ -89,6 +90,10 @@ def check_target(run: TaskRun) -> State | None:
 
 def store(run: TaskRun, value: Any) -> State:
     """The Success of a returned value, stored first where it is to be checkpointed."""
+    if run.scope.leaves_process:
+        refused = admit(value, run.full_name)
+        if refused is not None:
+            return Failed(f"Error during execution of task: {refused!r}", result=refused)
     result = result_of(run)
     if result is None:
         return Success(SUCCEEDED, value)

@@ -92,8 +92,9 @@ class Driver:
         self.scope = scope
         self.reporter = reporter
         self.waits = waits
-        # the tasks whose states the caller wants back; None where it did not say
+        # the tasks whose states the caller wants back, and whether it just did not say which
         self.wanted: Collection[Task] | None = None
+        self.wants_all = True
         self.inbox: queue.SimpleQueue[Event | Callable[[], Sequence[Event]]] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, int]] = []
         self._over = False

@@ -261,6 +261,7 @@ class _FlowRun:
             with executor.start():
                 driver = Driver(plan, states, scope, reporter, waits=self.runner.waits)
                 driver.wanted = request.return_tasks
+                driver.wants_all = request.return_tasks == set(self.flow.tasks)
                 driver.run(launcher_for(executor, driver))
 
     def _scope(

@@ -325,7 +325,7 @@ def _segments(
             upstream = tasks[edge.upstream]
             if upstream.known:
                 continue
-            link = _link(edge, upstream, head)
+            link = link_between(edge, upstream, head)
             found[segment_of[edge.upstream], link] = None
             if edge.mapped:
                 measure = _measure(edge, link)
@@ -349,7 +349,8 @@ def _segments(
     )
 
 
-def _link(edge: PlannedEdge, upstream: PlannedTask, downstream: PlannedTask) -> Link:
+def link_between(edge: PlannedEdge, upstream: PlannedTask, downstream: PlannedTask) -> Link:
+    """How the runs of a task depend on those of an upstream that is not known beforehand."""
     if not downstream.mapped:
         return Link.REDUCE if upstream.mapped else Link.PLAIN
     if not edge.mapped:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from prefectlite.engine.events import StateChange
 from prefectlite.engine.plan import Plan, PlannedTask
-from prefectlite.engine.state import State
+from prefectlite.engine.result import Result
+from prefectlite.engine.state import Mapped, State
 from prefectlite.utilities.logging import get_logger
 
 Reader = Callable[[StateChange], None]
@@ -73,7 +74,7 @@ class Reporter:
         """A task run has changed its state."""
         if not self.readers:
             return
-        held = state._result if state._finished else None
+        held = state._held if state._finished else None
         self._tell(
             StateChange(
                 flow_run_id=self.flow_run_id,
@@ -84,9 +85,34 @@ class Reporter:
                 state=type(state).__name__,
                 time=time.time() if moment is None else moment,
                 worker=worker,
-                location=None if held is None else held.location,
+                location=held.location if isinstance(held, Result) else None,
                 message=None if state.message is None else str(state.message),
-                length=state.n_map_states if state._mapped else None,  # type: ignore[attr-defined]
+                length=state.n_map_states if isinstance(state, Mapped) else None,
+            )
+        )
+
+    def named_change(
+        self,
+        planned: PlannedTask,
+        map_index: int | None,
+        state: str,
+        message: str | None,
+        run_count: int,
+        moment: float,
+        worker: str | None,
+    ) -> None:
+        """A task run elsewhere has changed to a state of this class and message."""
+        self._tell(
+            StateChange(
+                self.flow_run_id,
+                planned.name,
+                planned.slug,
+                map_index,
+                run_count,
+                state,
+                moment,
+                worker,
+                message=message,
             )
         )
 

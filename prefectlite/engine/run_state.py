@@ -139,6 +139,10 @@ class RunState:
         """The number of the latest submission of a run, from 1."""
         return self.runs[segment].attempts.get(element, 1)
 
+    def direct_upstreams(self, segment: int, element: int) -> Iterable[tuple[int, int]]:
+        """The runs that a run takes its input from, as segment and element."""
+        return self._direct_upstreams(self.runs[segment], element)
+
     # submitting
 
     def _open(self, runs: Runs) -> None:

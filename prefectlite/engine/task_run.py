@@ -75,6 +75,8 @@ class RunScope:
     on_change: Callable[[TaskRun, State], None] | None = None
     edges: Callable[[PlannedTask], Sequence[Edge]] | None = None
     interrupted: Callable[[], bool] = bool
+    # whether values go to other processes, so that they have to be picklable
+    leaves_process: bool = False
 
 
 @dataclass(slots=True)

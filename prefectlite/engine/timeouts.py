@@ -68,7 +68,7 @@ class _ThreadCall:
         self._over = False
         self._thread = threading.Thread(
             target=self._run,
-            args=(dict(context.__dict__), _dask_thread_state()),
+            args=([(local, dict(local.__dict__)) for local in _locals()],),
             name=f"{threading.current_thread().name}-timed",
             daemon=True,
         )
@@ -83,10 +83,9 @@ class _ThreadCall:
             raise self._error
         return self._value
 
-    def _run(self, values: dict[str, Any], dask_state: dict[str, Any]) -> None:
-        context.push(values)
-        if dask_state:
-            sys.modules["distributed.worker"].thread_state.__dict__.update(dask_state)
+    def _run(self, carried: list[tuple[threading.local, dict[str, Any]]]) -> None:
+        for local, values in carried:
+            local.__dict__.update(values)
         try:
             value = self._function(**self._inputs)
         except BaseException as error:
@@ -113,9 +112,15 @@ class _ThreadCall:
             return True
 
 
-def _dask_thread_state() -> dict[str, Any]:
-    """What makes `get_worker()` work in a Dask worker's thread, to be carried to another one."""
+_carried: list[threading.local] = [context]
+
+
+def carry_to_threads(local: threading.local) -> None:
+    """Have the content of a thread-local go along into the threads of timed calls."""
+    _carried.append(local)
+
+
+def _locals() -> list[threading.local]:
     worker_module = sys.modules.get("distributed.worker")
-    if worker_module is None:
-        return {}
-    return dict(worker_module.thread_state.__dict__)
+    # what makes get_worker() work in the thread of a Dask worker
+    return [*_carried, worker_module.thread_state] if worker_module else _carried

@@ -1,0 +1,340 @@
+"""Runs tasks on a Dask cluster: a temporary one, an existing one, or one of a class given by name.
+
+Next to the contract of every executor it offers the engine what a cluster can do: functions with
+futures for arguments, a payload on every worker, messages from workers, and the fate of futures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import distributed
+from distributed.client import Future
+
+from prefectlite.exceptions import ExecutorError
+from prefectlite.executors.base import Executor, Kind
+from prefectlite.executors.dask_worker import Luggage
+from prefectlite.utilities.importtools import import_object
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# a future in one of these states will not bring a value any more
+LOST = frozenset({"error", "lost", "cancelled"})
+
+
+class DaskExecutor(Executor):
+    """Runs each task, and each element of a mapped task, as a future on a Dask cluster.
+
+    Args:
+        address: The address of a running scheduler; without one a cluster is started for the run.
+        cluster_class: The class of the cluster to start, or its dotted name;
+            `distributed.LocalCluster` by default.
+        cluster_kwargs: Arguments of the cluster's class.
+        adapt_kwargs: Arguments of the cluster's `adapt()`; without them it is not adaptive.
+        client_kwargs: Further arguments of `distributed.Client`.
+        debug: Let Dask log what it does; `prefectlite.config.debug` by default.
+        performance_report_path: Where to write Dask's performance report of the run.
+        disable_cancellation_event: Accepted for Prefect 1's sake; has no effect.
+        watch_worker_status: Accepted for Prefect 1's sake; workers are always watched.
+
+    Raises:
+        ValueError: Both an address and a cluster were given.
+
+    Example:
+        ```python
+        flow.run(executor=DaskExecutor("tcp://scheduler:8786"))
+        flow.run(executor=DaskExecutor(cluster_kwargs={"n_workers": 2}))
+        ```
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        cluster_class: str | Callable[..., Any] | None = None,
+        cluster_kwargs: dict[str, Any] | None = None,
+        adapt_kwargs: dict[str, Any] | None = None,
+        client_kwargs: dict[str, Any] | None = None,
+        debug: bool | None = None,
+        performance_report_path: str | None = None,
+        disable_cancellation_event: bool = False,
+        watch_worker_status: bool | None = None,
+    ) -> None:
+        from prefectlite import config
+
+        super().__init__()
+        if not address and not cluster_class:
+            address = config.engine.executor.dask.address or None
+        if address and (cluster_class or cluster_kwargs or adapt_kwargs):
+            raise ValueError(
+                "Cannot specify `address` and `cluster_class`/`cluster_kwargs`/`adapt_kwargs`: "
+                "an address names a cluster that runs already, the others describe one to start."
+            )
+        self.address = address
+        self.debug = config.debug if debug is None else debug
+        self.client_kwargs = {"set_as_default": False, **(client_kwargs or {})}
+        self.cluster_kwargs = dict(cluster_kwargs or {})
+        self.adapt_kwargs = dict(adapt_kwargs or {})
+        self.performance_report_path = performance_report_path
+        self.disable_cancellation_event = disable_cancellation_event
+        self.watch_worker_status = True if watch_worker_status is None else watch_worker_status
+        self.cluster_class: Callable[..., Any] | None = None
+        if not address:
+            named = cluster_class or config.engine.executor.dask.cluster_class
+            self.cluster_class = import_object(named) if isinstance(named, str) else named
+            if self.cluster_class is distributed.LocalCluster:
+                level = logging.WARNING if self.debug else logging.CRITICAL
+                self.cluster_kwargs.setdefault("silence_logs", level)
+        self.client: Client | None = None
+
+    def __repr__(self) -> str:
+        return f"<DaskExecutor: {self.address or getattr(self.cluster_class, '__name__', '')}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "client": None}
+
+    @property
+    def kind(self) -> Kind:
+        """Runs go to workers with the futures of their upstreams; values stay there."""
+        return "cluster"
+
+    @property
+    def slots(self) -> int:
+        """How many threads the cluster's workers have at this moment."""
+        return sum(self._client.nthreads().values())
+
+    @property
+    def performance_report(self) -> str:
+        """The HTML text of the performance report, once it has been written."""
+        if not self.performance_report_path:
+            return ""
+        with open(self.performance_report_path, encoding="utf-8") as file:
+            return file.read()
+
+    def on_worker_status_changed(self, op: str, message: dict[str, Any]) -> None:
+        """Called when a worker joins or leaves; does nothing, to be overridden.
+
+        Args:
+            op: "add" or "remove".
+            message: The worker's address under "worker".
+        """
+
+    @property
+    def _client(self) -> Client:
+        if self.client is None:
+            raise ExecutorError(
+                "This DaskExecutor has no cluster yet: use it inside `with executor.start():`, "
+                "or hand it to flow.run(executor=...), which does that."
+            )
+        return self.client
+
+    @contextmanager
+    def start(self) -> Iterator[Any]:
+        """Connect to the cluster, or start one, while the block runs.
+
+        Raises:
+            ExecutorError: No scheduler answered at the address.
+        """
+        if self.client is not None:
+            yield self
+            return
+        with ExitStack() as stack:
+            where = self.address if self.address else stack.enter_context(self._start_cluster())
+            self.client = stack.enter_context(self._connect(where))
+            stack.callback(setattr, self, "client", None)
+            if self.performance_report_path:
+                report = distributed.performance_report(self.performance_report_path)
+                with self.client.as_current():
+                    stack.enter_context(report)
+            yield self
+
+    @contextmanager
+    def _start_cluster(self) -> Iterator[Any]:
+        assert self.cluster_class is not None
+        with warnings.catch_warnings():
+            # that another dashboard has the usual port is no matter of the flow
+            warnings.filterwarnings("ignore", message="Port 8787 is already in use")
+            warnings.filterwarnings("ignore", message="(?s).*Port .* is already in use")
+            cluster = self.cluster_class(**self.cluster_kwargs)
+        try:
+            if self.adapt_kwargs:
+                cluster.adapt(**self.adapt_kwargs)
+            yield cluster
+        finally:
+            cluster.close()
+
+    @contextmanager
+    def _connect(self, where: Any) -> Iterator[Client]:
+        try:
+            client = distributed.Client(where, **self.client_kwargs)
+        except (OSError, asyncio.TimeoutError, ValueError) as error:
+            raise ExecutorError(
+                f"No Dask scheduler answered at {where!r}: {error}. Check the address and that "
+                "the scheduler runs, or leave the address out to have a cluster started."
+            ) from error
+        try:
+            yield client
+        finally:
+            client.close()
+
+    # the contract of every executor
+
+    def submit(
+        self,
+        fn: Callable[..., Any],
+        *args: Any,
+        extra_context: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Future:
+        """Have a worker run a function.
+
+        Args:
+            fn: The function.
+            *args: Its arguments; futures stand for their values.
+            extra_context: `task_name` names the work in the dashboard, `task_tags` may ask for
+                resources ("dask-resource:GPU=1").
+            **kwargs: Its keyword arguments.
+
+        Returns:
+            The future.
+        """
+        extra = extra_context or {}
+        options: dict[str, Any] = {"pure": False, "resources": resources_of(extra.get("task_tags"))}
+        if extra.get("task_name"):
+            options["key"] = f"{extra['task_name']}-{uuid.uuid4().hex}"
+        return self._client.submit(fn, *args, **options, **kwargs)
+
+    def wait(self, futures: Any) -> Any:
+        """Wait for futures.
+
+        Args:
+            futures: One future, or a structure of futures.
+
+        Returns:
+            Their values in the same structure.
+        """
+        return self._client.gather(futures)
+
+    # what the engine asks of a cluster
+
+    def install(self, name: str, payload: bytes) -> None:
+        """Put a payload on every worker, those included that join later.
+
+        Args:
+            name: Under which name `dask_worker.installed` gives it.
+            payload: The bytes.
+
+        Raises:
+            ExecutorError: A worker cannot take it, most likely for want of prefectlite.
+        """
+        try:
+            self._client.register_plugin(Luggage(name, payload), name=name)
+        except Exception as error:
+            raise ExecutorError(
+                f"The workers of {self._client.scheduler_info()['address']} cannot be prepared for "
+                f"the run: {error!r}. Install this version of prefectlite on every worker."
+            ) from error
+
+    def uninstall(self, name: str) -> None:
+        """Take a payload off the workers, where they are still there."""
+        if self._client.status == "running":
+            self._client.unregister_worker_plugin(name)
+
+    def listen(self, topic: str, callback: Callable[[Any], None]) -> None:
+        """Have a function called with each message workers send under a topic, from any thread."""
+
+        def take(event: tuple[float, Any]) -> None:
+            callback(event[1])
+
+        self._client.subscribe_topic(topic, take)
+
+    def stop_listening(self, topic: str) -> None:
+        """Take no more messages under a topic."""
+        if self._client.status == "running":
+            self._client.unsubscribe_topic(topic)
+
+    def send(
+        self,
+        function: Callable[..., Any],
+        keys: Sequence[Any],
+        columns: Sequence[Sequence[Any]],
+        shared: Mapping[str, Any],
+        priority: int = 0,
+        resources: Mapping[str, float] | None = None,
+    ) -> list[Future]:
+        """Have workers call a function once a row.
+
+        Args:
+            function: Called with one item of each column, and with `shared`.
+            keys: The keys of the futures, one a row.
+            columns: The arguments, one sequence each; futures stand for their values.
+            shared: Keyword arguments that are the same in every row; no futures.
+            priority: Higher goes first.
+            resources: What a worker must have, by name.
+
+        Returns:
+            One future a row.
+        """
+        options: dict[str, Any] = {
+            "priority": priority,
+            "resources": dict(resources) if resources else None,
+            "pure": False,
+        }
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="(?s)Sending large graph")
+            if len(keys) == 1:
+                row = [column[0] for column in columns]
+                return [self._client.submit(function, *row, key=keys[0], **options, **shared)]
+            return list(self._client.map(function, *columns, key=list(keys), **options, **shared))
+
+    def fetch(self, futures: Iterable[Future]) -> list[Any]:
+        """The values of futures; those that are lost are left out as None."""
+        return list(self._client.gather(list(futures), errors="skip"))
+
+    def fetch_one(self, future: Future) -> Any:
+        """The value of one future."""
+        return self._client.gather(future)
+
+    def cancel(self, futures: Iterable[Future]) -> None:
+        """Have nobody run these futures any more."""
+        if self._client.status == "running":
+            self._client.cancel(list(futures), force=True)
+
+    def trouble(self) -> str | None:
+        """Why the cluster is lost; None while it is there."""
+        client = self._client
+        if client.status in ("running", "connecting"):
+            if client.scheduler_comm is not None and not client.scheduler_comm.comm.closed():
+                return None
+            if client.status == "connecting":
+                return "the connection to the scheduler was lost"
+        return f"the connection to the scheduler was lost (the client is {client.status})"
+
+    def has_workers(self) -> bool:
+        """Whether the scheduler knows a worker."""
+        return bool(self._client.scheduler_info(n_workers=1)["workers"])
+
+
+def resources_of(tags: Iterable[str] | None) -> dict[str, float] | None:
+    """The resources that tags of the form `dask-resource:GPU=1` ask for.
+
+    Raises:
+        ValueError: A tag has no number.
+    """
+    found = {}
+    for tag in tags or ():
+        if tag.startswith("dask-resource:"):
+            name, _, amount = tag.removeprefix("dask-resource:").partition("=")
+            try:
+                found[name] = float(amount)
+            except ValueError:
+                raise ValueError(
+                    f"The tag {tag!r} names no amount: write it as dask-resource:GPU=1."
+                ) from None
+    return found or None

@@ -1,0 +1,40 @@
+"""The part of the Dask executor that lives on the workers: payloads, and messages to the driver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+_installed: dict[str, bytes] = {}
+
+
+class Luggage(WorkerPlugin):
+    """A payload that every worker keeps for as long as the plugin is registered.
+
+    Args:
+        name: Under which name `installed` gives it.
+        payload: The bytes.
+    """
+
+    def __init__(self, name: str, payload: bytes) -> None:
+        self.name = name
+        self.payload = payload
+
+    def setup(self, worker: Worker) -> None:
+        """Keep the payload."""
+        _installed[self.name] = self.payload
+
+    def teardown(self, worker: Worker) -> None:
+        """Forget the payload."""
+        _installed.pop(self.name, None)
+
+
+def installed(name: str) -> bytes | None:
+    """The payload that was installed under a name, in this process."""
+    return _installed.get(name)
+
+
+def this_worker() -> Any:
+    """The worker whose task this thread runs."""
+    return get_worker()

@@ -1,0 +1,155 @@
+"""Processes that call functions, each by itself: one that dies takes only its own call with it.
+
+A process is this interpreter with this module's `serve`. It talks over a socket of its own, so what
+tasks print stays theirs, and it ends when the socket's other end is gone, however that came.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from prefectlite.exceptions import WorkerLostError
+
+Answer = Callable[[Any], None]
+_START = "from prefectlite.executors.process_pool import serve; serve({})"
+
+
+class ProcessPool:
+    """Processes for functions whose answers come by a callback.
+
+    Args:
+        size: How many processes; each starts with its first call.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._work: queue.SimpleQueue[tuple[bytes, Answer, Answer] | None] = queue.SimpleQueue()
+        self._closing = False
+        self._children: list[_Child | None] = [None] * size
+        self._threads = [
+            threading.Thread(target=self._serve, args=(number,), daemon=True)
+            for number in range(size)
+        ]
+
+    def __enter__(self) -> ProcessPool:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._closing = True
+        for _ in self._threads:
+            self._work.put(None)
+        for child in self._children:
+            if child is not None:
+                child.end()
+
+    def call(self, request: bytes, on_message: Answer, on_answer: Answer) -> None:
+        """Have a process call a function.
+
+        Args:
+            request: The pickled function and arguments; it may send messages by `send_message`.
+            on_message: Called with each message, in a thread of the pool.
+            on_answer: Called with what the function returned, or with a `WorkerLostError` where
+                the process died, in a thread of the pool.
+        """
+        self._work.put((request, on_message, on_answer))
+
+    def _serve(self, number: int) -> None:
+        while True:
+            work = self._work.get()
+            if work is None or self._closing:
+                return
+            request, on_message, on_answer = work
+            child = self._children[number]
+            if child is None:
+                child = self._children[number] = _Child()
+            try:
+                answer = child.ask(request, on_message)
+            except (EOFError, OSError):
+                self._children[number] = None
+                code = child.end()
+                answer = WorkerLostError(f"the process that ran it ended with exit code {code}")
+            if not self._closing:
+                on_answer(answer)
+
+
+class _Child:
+    """One process and the driver's end of its socket."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [sys.executable, "-c", _START.format(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                # the terminal's Ctrl-C is for the driver, which ends its processes itself
+                start_new_session=True,
+            )
+        self._connection = Connection(ours.detach())
+
+    def ask(self, request: bytes, on_message: Answer) -> Any:
+        self._connection.send_bytes(request)
+        while True:
+            kind, value = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own child
+            if kind == "answer":
+                return value
+            on_message(value)
+
+    def end(self) -> int:
+        """End the process; its exit code, negative for a signal."""
+        self._connection.close()
+        try:
+            code = self._process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        return code
+
+
+_to_driver: Connection | None = None
+_sending = threading.Lock()
+
+
+def _send(kind: str, value: Any) -> None:
+    assert _to_driver is not None
+    with _sending:
+        _to_driver.send_bytes(pickle.dumps((kind, value), protocol=5))
+
+
+def send_message(value: Any) -> None:
+    """Send a message from within a function that a pool's process runs."""
+    _send("message", value)
+
+
+def serve(descriptor: int) -> None:
+    """Answer requests until the other end of the socket is gone.
+
+    Args:
+        descriptor: The socket's file descriptor.
+    """
+    global _to_driver
+    _to_driver = Connection(descriptor)
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(_to_driver, requests), daemon=True).start()
+    while True:
+        function, args = pickle.loads(requests.get())  # noqa: S301 - from our own driver
+        _send("answer", function(*args))
+
+
+def _receive(connection: Connection, requests: queue.SimpleQueue[bytes]) -> None:
+    """Take requests; end the process, whatever it is doing, when the driver is gone."""
+    while True:
+        try:
+            requests.put(connection.recv_bytes())
+        except (EOFError, OSError):
+            os._exit(0)

@@ -1,0 +1,192 @@
+"""Run submissions in the processes of a local pool; values come back to the driver."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.engine.events import Event, Finished, Lost, Release, Submit, Waiting
+from prefectlite.engine.launchers.records import RecordKeeper
+from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
+from prefectlite.engine.plan import Link
+from prefectlite.engine.portable import dumps
+from prefectlite.engine.remote import WHOLE, Block
+from prefectlite.engine.remote_process import run_in_process
+from prefectlite.engine.run_state import flat_items
+from prefectlite.engine.state import Failed, State
+from prefectlite.engine.upstream import summarise
+from prefectlite.exceptions import SerializationError, WorkerLostError
+
+if TYPE_CHECKING:
+    from prefectlite.engine.driver import Driver
+    from prefectlite.executors.local_dask import LocalDaskExecutor
+
+MOST_LOST = 2
+
+
+class ProcessLauncher:
+    """Serves executors of local processes; the newest submission goes first.
+
+    Args:
+        executor: The started executor.
+        driver: The driver of the run.
+    """
+
+    submit_ahead = False
+    eager = False
+
+    def __init__(self, executor: LocalDaskExecutor, driver: Driver) -> None:
+        assert executor.processes is not None
+        self._pool = executor.processes
+        self._driver = driver
+        self._plan = driver.plan
+        self._inbox = driver.inbox
+        self._records = RecordKeeper(driver)
+        self._free = executor.slots + 1
+        self._waiting: list[Iterator[tuple[Submit, int]]] = []
+        self._lost: dict[tuple[int, int], int] = {}
+        self.key = uuid.uuid4().hex
+        with tempfile.NamedTemporaryFile(prefix="prefectlite-", delete=False) as file:
+            self._path = file.name
+            try:
+                file.write(pack_run(driver, self.key, all_values=True))
+            except BaseException:
+                os.unlink(self._path)
+                raise
+
+    def submit(self, submit: Submit) -> Sequence[Event]:
+        """Take the submission; hand over what there are free slots for."""
+        self._waiting.append((submit, element) for element in submit.elements)
+        return self._fill()
+
+    def _fill(self) -> list[Event]:
+        events: list[Event] = []
+        while self._free and self._waiting:
+            work = next(self._waiting[-1], None)
+            if work is None:
+                self._waiting.pop()
+                continue
+            submit, element = work
+            try:
+                request = self._request(submit, element)
+            except Exception as error:
+                events.append(self._fail(submit, element, submit.link, self._unsendable(error)))
+                continue
+            self._free -= 1
+            self._pool.call(request, self._message, _Answer(self, submit, element))
+        return events
+
+    def _request(self, submit: Submit, element: int) -> bytes:
+        segment = self._plan.segments[submit.segment]
+        feeds: list[Any] = []
+        for upstream, link in segment.inputs:
+            feeds.extend(self._feed(upstream, link, element))
+        if submit.link:
+            before = segment.tasks[submit.link - 1]
+            feeds.append(Block(None, {before: self._driver.states.get(before, element)}))
+        initial = self._driver.states.get(segment.tasks[submit.link], element)
+        numbers = (segment.index, element, submit.link, submit.attempt)
+        return dumps((run_in_process, (self._path, self.key, *numbers, tuple(feeds), initial)))
+
+    def _feed(self, upstream: int, link: Link, element: int) -> list[Any]:
+        states, runs = self._driver.states, self._driver.run_state.runs[upstream]
+        tail = self._plan.segments[upstream].tail
+        if runs.ended is not None:
+            return [states.whole(tail)]
+        if link is Link.ELEMENT:
+            return [Block(states.get(tail, element))]
+        if link in (Link.REDUCE, Link.SHARED_MAP):
+            return [[Block(state) for state in states.elements(tail)]]
+        if link is Link.FLAT:
+            index = element
+            for number, summary in enumerate(runs.tails):
+                count = flat_items(summary)
+                if index < count:
+                    whole = summary.skipped or not summary.successful or summary.length == -1
+                    return [Block(states.get(tail, number)), WHOLE if whole else index]
+                index -= count
+        return [Block(states.whole(tail))]
+
+    def _unsendable(self, error: Exception) -> SerializationError:
+        return SerializationError(
+            f"Its inputs cannot be pickled, so they cannot be sent to another process: {error}. "
+            "Pass something that can, or run the flow with LocalExecutor or threads."
+        )
+
+    def _message(self, fields: dict[str, Any]) -> None:
+        def log() -> Sequence[Event]:
+            self._records.log(fields)
+            return ()
+
+        self._inbox.put(log)
+
+    def answer(self, submit: Submit, element: int, answer: Any) -> Sequence[Event]:
+        """Take what a process answered; in the driver's thread."""
+        self._free += 1
+        run = (submit.segment, element)
+        if isinstance(answer, WorkerLostError):
+            self._lost[run] = self._lost.get(run, 0) + 1
+            if self._lost[run] <= MOST_LOST:
+                return [Lost(*run, submit.attempt)]
+            return [self._fail(submit, element, submit.link, answer)]
+        block, record = pickle.loads(answer)  # noqa: S301 - from our own process
+        if record.unloadable is not None:
+            planned = self._plan.tasks[self._plan.segments[run[0]].tasks[submit.link]]
+            error = explain_unloadable(self._plan, planned, record.unloadable)
+            return [self._fail(submit, element, submit.link, error)]
+        self._records.keep(record, None, None, block)
+        if record.summary is not None:
+            return [Finished(*run, submit.attempt, (record.summary,))]
+        return [Waiting(*run, submit.attempt, record.reached, record.due)]
+
+    def _fail(self, submit: Submit, element: int, link: int, error: Exception) -> Event:
+        segment = self._plan.segments[submit.segment]
+        task = segment.tasks[link]
+        planned = self._plan.tasks[task]
+        name = f"{planned.name}[{element}]" if segment.mapped else planned.name
+        explained = type(error)(f"Task {name!r} could not be run: {error}")
+        state: State = Failed(str(explained), result=explained)
+        self._records.failed(task, element, state)
+        if link == len(segment.tasks) - 1:
+            summary = summarise(state, segment.measure)
+            return Finished(segment.index, element, submit.attempt, (summary,))
+        return Waiting(segment.index, element, submit.attempt, link + 1, time.time())
+
+    def release(self, release: Release) -> None:
+        """Nothing to release: the states are the caller's."""
+
+    def poll(self) -> Sequence[Event]:
+        """Use the slots that the last events left free."""
+        return self._fill()
+
+    def cancel(self) -> None:
+        """Forget what has not begun; the pool ends what has."""
+        self._waiting.clear()
+        self._close()
+
+    def collect(self) -> None:
+        """All states are in place already."""
+        self._close()
+
+    def _close(self) -> None:
+        if os.path.exists(self._path):
+            os.unlink(self._path)
+
+
+class _Answer:
+    """Brings one answer from a thread of the pool to the driver's thread."""
+
+    def __init__(self, launcher: ProcessLauncher, submit: Submit, element: int) -> None:
+        self._launcher = launcher
+        self._submit = submit
+        self._element = element
+
+    def __call__(self, answer: Any) -> None:
+        self._launcher._inbox.put(
+            lambda: self._launcher.answer(self._submit, self._element, answer)
+        )

@@ -1,0 +1,123 @@
+"""Turn the records of runs in other processes to states on the driver, with log lines and events."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.engine.checkpoints import remember
+from prefectlite.engine.portable import RemoteResult, unpack_state
+from prefectlite.engine.remote import Block, LinkRecord, RunRecord
+from prefectlite.engine.state import Running, State
+from prefectlite.utilities.logging import prefect_logger
+
+if TYPE_CHECKING:
+    from prefectlite.engine.driver import Driver
+
+FETCH_AT_ONCE = 500
+
+
+class RecordKeeper:
+    """Keeps what other processes tell of a run.
+
+    Args:
+        driver: The driver of the run.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._plan = driver.plan
+        # task, element and the future of the block that holds the value the caller wants
+        self._to_fetch: list[tuple[int, int, Any]] = []
+
+    def keep(
+        self, record: RunRecord, future: Any, worker: str | None, block: Block | None = None
+    ) -> None:
+        """Put the states of a record in place.
+
+        Args:
+            record: The record.
+            future: What holds the run's block on a cluster.
+            worker: The address of the worker.
+            block: The block itself, where it came along.
+        """
+        mapped = self._plan.segments[record.segment].mapped
+        for link in record.links:
+            state = unpack_state(link.state)
+            if block is not None:
+                if block.kept and link.task in block.kept:
+                    state = block.kept[link.task]
+            elif link.left_size is not None:
+                self._value_is_elsewhere(link, record.element, state, future)
+            self._driver.states.set(link.task, record.element, state)
+            self._report(link, record.element if mapped else None, state, worker)
+
+    def _value_is_elsewhere(
+        self, link: LinkRecord, element: int, state: State, future: Any
+    ) -> None:
+        store = state._held if state._held is not None else None
+        name = self._plan.tasks[link.task].name
+        state._held = RemoteResult(
+            f"The value of task {name!r} ({link.left_size:,} bytes) was left on the cluster, which "
+            "the run has ended with: it is larger than engine.return_limit. To have it, ask for it "
+            "by flow.run(return_tasks=[...]), raise engine.return_limit, or give the task a "
+            "result= to be checkpointed.",
+            store,
+        )
+        if link.kept and (store is None or store.location is None):
+            self._to_fetch.append((link.task, element, future))
+
+    def _report(
+        self, link: LinkRecord, map_index: int | None, state: State, worker: str | None
+    ) -> None:
+        planned, reporter = self._plan.tasks[link.task], self._driver.reporter
+        reporter.started(planned, map_index)
+        if reporter.readers:
+            if link.changes is None:
+                running = Running("Starting task run.")
+                reporter.changed(planned, map_index, running, 1, link.began, worker)
+                reporter.changed(planned, map_index, state, link.run_count, link.ended, worker)
+            else:
+                for name, message, moment, run_count in link.changes:
+                    reporter.named_change(
+                        planned, map_index, name, message, run_count, moment, worker
+                    )
+        reporter.finished(planned, map_index, state)
+        remember(self._driver.scope.base_context.get("caches"), planned, state)
+
+    def failed(self, task: int, element: int, state: State) -> None:
+        """Put a state in place that the driver made, for a run that could not answer."""
+        planned, reporter = self._plan.tasks[task], self._driver.reporter
+        map_index = element if planned.mapped else None
+        self._driver.states.set(task, element, state)
+        prefect_logger.getChild("TaskRunner").error("%s", state.message)
+        reporter.started(planned, map_index)
+        reporter.changed(planned, map_index, state, 1)
+        reporter.finished(planned, map_index, state)
+
+    def log(self, fields: dict[str, Any]) -> None:
+        """Log a record that a task run made elsewhere, as if it had been made here."""
+        record = logging.makeLogRecord(fields)
+        if record.levelno >= prefect_logger.getEffectiveLevel():
+            prefect_logger.handle(record)
+
+    def collect(self, executor: Any) -> None:
+        """Fetch the values that the caller wants back into their states."""
+        for start in range(0, len(self._to_fetch), FETCH_AT_ONCE):
+            batch = self._to_fetch[start : start + FETCH_AT_ONCE]
+            blocks: list[Block | None] = executor.fetch([future for _, _, future in batch])
+            if len(blocks) != len(batch):
+                blocks = [_fetched(executor, future) for _, _, future in batch]
+            for (task, element, _), block in zip(batch, blocks):
+                if block is not None and block.kept and task in block.kept:
+                    state = self._driver.states.get(task, element)
+                    state._held = block.kept[task]._held
+        self._to_fetch.clear()
+
+
+def _fetched(executor: Any, future: Any) -> Block | None:
+    try:
+        block: Block = executor.fetch_one(future)
+    except Exception:
+        return None
+    return block

@@ -1,0 +1,323 @@
+"""The worker's side of a run in other processes: what is kept of a run, and one element's run.
+
+A worker gets the plan and all that task runs share once; a task run travels as the numbers of its
+segment, element and attempt, with the blocks of its upstreams. It answers with a block, which stays
+on the worker, and a small record for the driver.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefectlite.engine.messages import EXPANDED, SUCCEEDED
+from prefectlite.engine.plan import Link, Plan, PlannedEdge, PlannedTask, Segment, link_between
+from prefectlite.engine.portable import INLINE_BYTES, pack_state, portable_exception
+from prefectlite.engine.result import Result
+from prefectlite.engine.segment_run import all_finished, run_segment
+from prefectlite.engine.state import Mapped, State, Success
+from prefectlite.engine.task_run import RunScope, TaskRun
+from prefectlite.engine.upstream import element_state, flat_item, summarise
+
+WHOLE = -1
+
+
+@dataclass(slots=True)
+class SharedRun:
+    """What every process that takes part in a run knows of it; pickled once for each of them.
+
+    `known` holds the states that are there beforehand, by task index; `wanted` the tasks whose
+    values the caller wants back whatever their size, and `return_limit` the size in bytes up to
+    which it gets the others'.
+    """
+
+    key: str
+    plan: Plan
+    scope: RunScope
+    known: Mapping[int, State]
+    wanted: frozenset[int]
+    returned: frozenset[int]
+    return_limit: int
+    log_level: int
+    driver_process: int = field(default_factory=os.getpid)
+
+
+@dataclass(slots=True)
+class LinkRecord:
+    """How one task run of a segment went.
+
+    `changes` are the changes of state: class, message, time and run count; None stands for the
+    usual Running and Success. `left_size` is the size of a value that did not come along, and
+    `kept` whether the block holds it for the caller.
+    """
+
+    task: int
+    began: float
+    ended: float
+    run_count: int
+    changes: list[tuple[str, str | None, float, int]] | None
+    state: Any
+    left_size: int | None
+    kept: bool
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """How one submission went, for the driver."""
+
+    segment: int
+    element: int
+    attempt: int
+    reached: int
+    deferred: bool = False
+    links: list[LinkRecord] = field(default_factory=list)
+    summary: Any = None
+    due: float | None = None
+    unloadable: str | None = None
+
+
+@dataclass(slots=True)
+class Block:
+    """What stays on the worker: the last state for those downstream, values for the caller."""
+
+    tail: Any = None
+    kept: dict[int, State] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Block, (self.tail, self.kept)
+
+    def state(self) -> State:
+        """The last task's state."""
+        if type(self.tail) is tuple:
+            return Success(SUCCEEDED, self.tail[0])
+        state: State = self.tail
+        return state
+
+
+class ElementRun:
+    """One submission's run of one element, on a worker.
+
+    Args:
+        shared: What the run is.
+        segment: Which segment to run.
+        element: Which element of it.
+        feeds: The blocks of the upstreams: one for each of the segment's inputs, and for a flat
+            one the position after it.
+    """
+
+    def __init__(
+        self,
+        shared: SharedRun,
+        segment: Segment,
+        element: int,
+        feeds: Sequence[Any],
+        literals: Sequence[int] = (),
+    ) -> None:
+        self.shared = shared
+        self.segment = segment
+        self.element = element
+        self.states: dict[int, State] = {}
+        self.records: list[LinkRecord] = []
+        self._feeds: dict[tuple[int, Link], Any] = {}
+        iterator = iter(feeds)
+        for upstream, link in segment.inputs:
+            feed = next(iterator)
+            if link is Link.FLAT:
+                feed = (feed, next(iterator))
+            self._feeds[upstream, link] = feed
+        self._literals = {task: next(iterator) for task in literals}
+        self.previous: Block | None = next(iterator, None)
+        self._changes: list[tuple[str, str | None, float, int]] = []
+        self._began = 0.0
+        self._run_count = 1
+
+    def run(self, link: int, attempt: int, initial: State | None) -> tuple[Block, RunRecord]:
+        """Run the segment's tasks from a link on.
+
+        Args:
+            link: The position of the first task to run.
+            attempt: The number of the submission.
+            initial: The state the first task starts from; Pending by default.
+
+        Returns:
+            The block and the record.
+        """
+        shared, segment = self.shared, self.segment
+        if self.previous is not None:
+            self.states.update(self.previous.kept or {})
+        record = RunRecord(segment.index, self.element, attempt, link)
+        first = shared.plan.tasks[segment.tasks[link]]
+        if not all_finished(self.upstream(first, self.element)):
+            record.deferred = True
+            return Block(_not_finished()), record
+        scope = copy.copy(shared.scope)
+        scope.on_change = self._changed
+        scope.edges = self._edges
+        record.reached = run_segment(
+            scope,
+            shared.plan,
+            segment,
+            self.element,
+            link,
+            self.upstream,
+            lambda task, element: initial if task == first.index else None,
+            self._begins,
+            self._ends,
+        )
+        record.links = self.records
+        last = self.states[segment.tasks[min(record.reached, len(segment.tasks) - 1)]]
+        if record.reached == len(segment.tasks):
+            record.summary = summarise(last, segment.measure)
+        else:
+            record.due = getattr(last, "start_timestamp", None)
+        return self._block(record), record
+
+    def upstream(self, planned: PlannedTask, element: int) -> list[State]:
+        """What a task run sees of its upstreams: one state for each of its edges."""
+        return [self._upstream_state(planned, edge) for edge in planned.edges]
+
+    def _upstream_state(self, planned: PlannedTask, edge: PlannedEdge) -> State:
+        plan = self.shared.plan
+        upstream = plan.tasks[edge.upstream]
+        if upstream.known:
+            known = self._literals.get(edge.upstream) or self.shared.known[edge.upstream]
+            return element_state(edge, known, self.element)
+        if edge.upstream in self.states:
+            return self.states[edge.upstream]
+        link = link_between(edge, upstream, planned)
+        feed = self._feeds[plan.segment_of[edge.upstream], link]
+        if isinstance(feed, State):
+            return element_state(edge, feed, self.element)
+        if link in (Link.REDUCE, Link.SHARED_MAP):
+            return Mapped(EXPANDED, map_states=[block.state() for block in feed])
+        if link is Link.FLAT:
+            block, position = feed
+            state = block if isinstance(block, State) else block.state()
+            return state if position == WHOLE else flat_item(state, position)
+        state = feed.state()
+        return element_state(edge, state, self.element) if link is Link.ITEM else state
+
+    def _edges(self, planned: PlannedTask) -> list[Any]:
+        return [self.shared.plan.edge(planned.index, i) for i in range(len(planned.edges))]
+
+    def _begins(self, planned: PlannedTask, map_index: int | None) -> None:
+        self._changes = []
+        self._began = time.time()
+
+    def _changed(self, run: TaskRun, state: State) -> None:
+        self._run_count = run.run_count
+        message = None if state.message is None else str(state.message)
+        self._changes.append((type(state).__name__, message, time.time(), run.run_count))
+
+    def _ends(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
+        name = planned.name if map_index is None else f"{planned.name}[{map_index}]"
+        if isinstance(state._held, BaseException):
+            state._held = portable_exception(state._held, name)
+        elif isinstance(state._held, Result) and isinstance(state._held.value, BaseException):
+            state._held.value = portable_exception(state._held.value, name)
+        self.states[planned.index] = state
+        packed, size = pack_state(state)
+        usual = [change[0] for change in self._changes] == ["Running", "Success"]
+        self.records.append(
+            LinkRecord(
+                task=planned.index,
+                began=self._began,
+                ended=time.time(),
+                run_count=self._run_count,
+                changes=None if usual else self._changes,
+                state=packed,
+                left_size=size,
+                kept=size is not None and self._is_returned(planned, size),
+            )
+        )
+
+    def _is_returned(self, planned: PlannedTask, size: int) -> bool:
+        shared = self.shared
+        if planned.index in shared.wanted:
+            return True
+        return planned.index in shared.returned and size <= shared.return_limit
+
+    def _block(self, record: RunRecord) -> Block:
+        """What others may still ask this worker for."""
+        segment = self.segment
+        block = Block()
+        for link in record.links:
+            if link.kept:
+                block.kept = block.kept or {}
+                block.kept[link.task] = self.states[link.task]
+        if record.reached < len(segment.tasks):
+            block.tail = _not_finished()
+            if record.reached:
+                before = segment.tasks[record.reached - 1]
+                block.kept = {**(block.kept or {}), before: self.states[before]}
+        elif segment.consumers:
+            block.tail = _light(self.states[segment.tail])
+        return block
+
+
+def _light(state: State) -> Any:
+    """A state for those downstream: bare where it is the usual one, by location where stored."""
+    held = state._held
+    if not isinstance(held, Result):
+        usual = type(state) is Success and state.message == SUCCEEDED
+        return (held,) if usual else state
+    if held.location is not None and held.value is not None and not _is_small(held.value):
+        state = copy.copy(state)
+        state._held = held.copy()
+        state._held.value = None
+    return state
+
+
+def _is_small(value: Any) -> bool:
+    from prefectlite.engine.portable import size_of
+
+    return size_of(value) <= INLINE_BYTES
+
+
+def _not_finished() -> State:
+    from prefectlite.engine.state import Pending
+
+    return Pending()
+
+
+def gather_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks of all elements as one value, for maps that share them."""
+    return list(blocks)
+
+
+_runs: dict[str, SharedRun] = {}
+_lock = threading.Lock()
+
+
+def shared_run(key: str, payload: Callable[[], bytes | None]) -> SharedRun:
+    """The run of a key, unpickled on first use in this process.
+
+    Args:
+        key: The run's key.
+        payload: Gives the pickled run.
+
+    Raises:
+        Exception: The run cannot be unpickled here, for want of a module for instance.
+    """
+    shared = _runs.get(key)
+    if shared is None:
+        with _lock:
+            shared = _runs.get(key)
+            if shared is None:
+                pickled = payload()
+                if pickled is None:
+                    raise LookupError(f"this process was never sent the run {key!r}")
+                loaded: SharedRun = pickle.loads(pickled)  # noqa: S301 - from our own driver
+                shared = _runs[key] = loaded
+    return shared
+
+
+def forget_run(key: str) -> None:
+    """Drop what this process keeps of a run."""
+    _runs.pop(key, None)

@@ -1,0 +1,48 @@
+"""One element's run in a process of the local pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefectlite.engine.portable import dumps
+from prefectlite.engine.remote import ElementRun, RunRecord, shared_run
+from prefectlite.engine.remote_logs import forwarding_logs
+from prefectlite.engine.state import State
+from prefectlite.executors.process_pool import send_message
+
+
+def run_in_process(
+    path: str,
+    run: str,
+    segment: int,
+    element: int,
+    link: int,
+    attempt: int,
+    feeds: tuple[Any, ...],
+    initial: State | None,
+) -> bytes:
+    """Run one element of a segment.
+
+    Args:
+        path: The file with the pickled `SharedRun`, read on first use.
+        run: The run's key.
+        segment: The segment's index.
+        element: The element.
+        link: The position of the first task to run.
+        attempt: The number of the submission.
+        feeds: See `ElementRun`.
+        initial: The state the first task starts from.
+
+    Returns:
+        The pickled block and record.
+    """
+    try:
+        shared = shared_run(run, Path(path).read_bytes)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))
+    with forwarding_logs(shared, send_message):
+        running = ElementRun(shared, shared.plan.segments[segment], element, feeds)
+        block, record = running.run(link, attempt, initial)
+    return dumps((block, record))
