@@ -19,7 +19,7 @@ from typing import Any
 from compat import cases, harness
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CACHE = ROOT / ".compat-cache"
+CACHE = ROOT / "compat" / ".cache"
 Key = tuple[str, str, str]
 
 

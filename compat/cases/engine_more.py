@@ -1,0 +1,595 @@
+"""Combinations: maps with caches, targets and retries, nested structures, runners and resuming."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+from compat.harness import case, describe_flow, plain, raises
+
+
+def _checkpointing(p: Any) -> Any:
+    settings = p.module("utilities.configuration")
+    return settings.set_temporary_config({"flows.checkpointing": True})
+
+
+@case
+def parameter_results_with_checkpointing(p: Any, run: Any) -> Any:
+    DateTimeParameter = p.module("core.parameter").DateTimeParameter
+    with p.Flow("f") as flow:
+        q, d = p.Parameter("q", default={"a": 1}), DateTimeParameter("d", required=False)
+        flow.add_task(q)
+        flow.add_task(d)
+    with _checkpointing(p):
+        state = run.state(flow, d="2020-01-01")
+    return [[plain(state.result[t])["type"], type(state.result[t]._result).__name__,
+             state.result[t]._result.location] for t in (q, d)]
+
+
+@case
+def constant_results_with_checkpointing(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        m = p.task(lambda x: x, name="m").map([1, 2])
+    with _checkpointing(p):
+        state = run.state(flow)
+    source = next(t for t in flow.tasks if t is not m)
+    return [type(state.result[source]._result).__name__, state.result[source]._result.location]
+
+
+@case
+def collection_task_results_with_flow_result(p: Any, run: Any, folder: str) -> Any:
+    import os
+
+    result = p.module("engine.results").LocalResult(dir=folder, location="{task_slug}.pkl")
+    with p.Flow("f", result=result) as flow:
+        one = p.task(lambda: 1, name="one")()
+        two = p.task(lambda x: x, name="two")([one, 5])
+        two + 1  # noqa: B018
+    with _checkpointing(p):
+        run.state(flow)
+    return sorted(os.listdir(folder))
+
+
+@case
+def mapped_flow_result_locations(p: Any, run: Any, folder: str) -> Any:
+    import os
+
+    result = p.module("engine.results").LocalResult(
+        dir=folder, location="{task_name}-{map_index}-{task_full_name}-{task_run_count}.pkl"
+    )
+    with p.Flow("f", result=result) as flow:
+        m = p.task(lambda x: x, name="m").map([1, 2])
+        p.task(lambda x: x, name="r")(m)
+    with _checkpointing(p):
+        state = run.state(flow)
+    return [sorted(os.listdir(folder)),
+            [type(s._result).__name__ for s in state.result[m].map_states],
+            type(state.result[m]._result).__name__]
+
+
+@case
+def upstream_result_locations_are_read_back(p: Any, run: Any, folder: str) -> Any:
+    LocalResult = p.module("engine.results").LocalResult
+    with p.Flow("f") as flow:
+        a = p.task(lambda: [1, 2], name="a", result=LocalResult(dir=folder, location="a.pkl"))()
+        b = p.task(lambda x: x, name="b")(a)
+    with _checkpointing(p):
+        first = run.runner_state(flow)
+    located = p.module("engine.result").Result
+    stored = LocalResult(dir=folder, location="a.pkl")
+    state = p.engine.state.Success("given", result=stored)
+    again = run.runner_state(flow, task_states={a: state})
+    return [describe_flow(flow, first)["tasks"]["b-1"], describe_flow(flow, again)["tasks"]["b-1"],
+            located.__name__, b.name]
+
+
+@case
+def retry_keeps_upstream_values(p: Any, run: Any) -> Any:
+    def flaky(x: Any, y: Any, z: Any = 9) -> Any:
+        if p.context.task_run_count < 3:
+            raise ValueError("again")
+        return [x, y, z]
+
+    with p.Flow("f") as flow:
+        a = p.task(lambda: {"k": 1}, name="a")()
+        p.task(flaky, max_retries=3, retry_delay=timedelta(0))(a, 5)
+    return run(flow)
+
+
+@case
+def retry_of_an_upstream_of_a_map(p: Any, run: Any) -> Any:
+    def flaky() -> Any:
+        if p.context.task_run_count < 2:
+            raise ValueError("again")
+        return [1, 2]
+
+    with p.Flow("f") as flow:
+        a = p.task(flaky, max_retries=3, retry_delay=timedelta(0))()
+        m = p.task(lambda x: x + 1, name="m", state_handlers=[run.handler]).map(a)
+        p.task(lambda x: sum(x), name="r", state_handlers=[run.handler])(m)
+    return [run(flow), run.notes_by_name()]
+
+
+@case
+def retry_of_an_upstream_of_a_map_under_the_runner(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1 / 0, name="a", max_retries=3, retry_delay=timedelta(hours=1))()
+        m = p.task(lambda x: x + 1, name="m", state_handlers=[run.handler]).map(a)
+        p.task(lambda x: sum(x), name="r", state_handlers=[run.handler])(m)
+    return [run.runner(flow), run.notes]
+
+
+@case
+def pause_of_an_upstream_of_a_map_under_the_runner(p: Any, run: Any) -> Any:
+    def pause() -> None:
+        raise p.engine.signals.PAUSE("p")
+
+    with p.Flow("f") as flow:
+        m = p.task(lambda x: x + 1, name="m").map(p.task(pause)())
+        p.task(lambda x: x, name="n").map(p.unmapped(m), [1]) if False else None
+        p.task(lambda x, y: x, name="o").map([1, 2], p.unmapped(m))
+    return run.runner(flow)
+
+
+@case
+def always_run_waits_for_retrying_upstream(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1 / 0, name="a", max_retries=3, retry_delay=timedelta(hours=1))()
+        p.task(lambda x: 1, name="b", trigger=p.triggers.always_run)(a)
+    return run.runner(flow)
+
+
+@case
+def mapped_retries_counts_by_element(p: Any, run: Any) -> Any:
+    def flaky(x: int) -> Any:
+        run.note(x, p.context.task_run_count)
+        if p.context.task_run_count <= x:
+            raise ValueError(x)
+        return p.context.task_run_count
+
+    with p.Flow("f") as flow:
+        p.task(flaky, max_retries=2, retry_delay=timedelta(0)).map([0, 1, 2, 3])
+    return [run(flow), run.notes_by_name()]
+
+
+@case
+def mapped_pause_and_resume(p: Any, run: Any) -> Any:
+    def pause(x: int) -> Any:
+        if x == 2 and not p.context.get("resume"):
+            raise p.engine.signals.PAUSE("p")
+        return [x, bool(p.context.get("resume"))]
+
+    with p.Flow("f") as flow:
+        m = p.task(pause, state_handlers=[run.handler]).map([1, 2])
+        p.task(lambda x: x, name="r")(m)
+    first = run.runner_state(flow)
+    states = dict(first.result)
+    states[m].map_states[1] = p.engine.state.Resume("go")
+    second = run.runner_state(flow, task_states=states)
+    return [describe_flow(flow, second), run.notes_by_name()]
+
+
+@case
+def mapped_signals(p: Any, run: Any) -> Any:
+    def go(kind: str) -> Any:
+        signals = p.engine.signals
+        if kind != "value":
+            raise getattr(signals, kind)(kind.lower(), result=kind)
+        return "plain"
+
+    with p.Flow("f") as flow:
+        m = p.task(go).map(["SUCCESS", "FAIL", "SKIP", "value"])
+        p.task(lambda x: x, name="next").map(m)
+        p.task(lambda x: x, name="r", trigger=p.triggers.all_finished, skip_on_upstream_skip=False)(m)
+    return run(flow)
+
+
+@case
+def mapped_timeout_of_one(p: Any, run: Any) -> Any:
+    def slow(x: int) -> int:
+        time.sleep(x)
+        return x
+
+    with p.Flow("f") as flow:
+        p.task(slow, timeout=1).map([0, 3])
+    return run(flow)
+
+
+@case
+def mapped_task_run_names(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        p.task(lambda x: p.context.get("task_run_name"), name="m", task_run_name="n-{x}").map([1, 2])
+    return run(flow)
+
+
+@case
+def nested_collections_of_mapped_tasks(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        m = p.task(lambda x: x * 10, name="m").map([1, 2])
+        one = p.task(lambda: 5, name="one")()
+        p.task(lambda x: plain(x), name="show")({"m": m, "l": [one, m]})
+    return run(flow)
+
+
+@case
+def map_over_a_list_with_failing_task(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        good, bad = p.task(lambda: 1, name="good")(), p.task(lambda: 1 / 0, name="bad")()
+        p.task(lambda x: x, name="m").map([good, bad])
+    return run(flow)
+
+
+@case
+def map_over_a_dictionary_of_tasks(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        one = p.task(lambda: [1, 2], name="one")()
+        p.task(lambda x, y: [x, plain(y)], name="m").map(one, p.unmapped({"a": one, "b": 3}))
+    return run(flow)
+
+
+@case
+def map_over_a_parameter_and_task(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        q = p.Parameter("q", default=[1, 2, 3])
+        sizes = p.task(lambda x: list(range(len(x))), name="sizes")(q)
+        p.task(lambda x, y: x * y, name="m").map(q, sizes)
+    return [run(flow), run(flow, q=[5])]
+
+
+@case
+def four_level_maps_and_flattens(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: [2, 3], name="a")()
+        b = p.task(lambda n: list(range(n)), name="b").map(a)
+        c = p.task(lambda x: [x, x], name="c").map(p.flatten(b))
+        d = p.task(lambda x: x + 1, name="d").map(p.flatten(c))
+        p.task(lambda x: sum(x), name="e")(d)
+    return run(flow)
+
+
+@case
+def map_of_zero_then_reduce_then_map(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        m = p.task(lambda x: x, name="m").map(p.task(lambda: [], name="empty")())
+        r = p.task(lambda x: x + [1], name="r")(m)
+        p.task(lambda x: x * 2, name="again").map(r)
+    return run(flow)
+
+
+@case
+def skip_on_upstream_skip_false_in_a_map(p: Any, run: Any) -> Any:
+    def odd(x: int) -> int:
+        if x % 2:
+            raise p.engine.signals.SKIP("odd")
+        return x
+
+    with p.Flow("f") as flow:
+        m = p.task(odd).map([1, 2])
+        p.task(lambda x: type(x).__name__, name="n", skip_on_upstream_skip=False).map(m)
+    return run(flow)
+
+
+@case
+def skipped_unkeyed_upstream_of_a_map(p: Any, run: Any) -> Any:
+    def skip() -> None:
+        raise p.engine.signals.SKIP("s")
+
+    with p.Flow("f") as flow:
+        s = p.task(skip)()
+        p.task(lambda x: x, name="m").map([1, 2], upstream_tasks=[p.unmapped(s)])
+    return run(flow)
+
+
+@case
+def upstream_of_a_mapped_parent_by_set_upstream(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        bad = p.task(lambda: 1 / 0, name="bad")()
+        m = p.task(lambda x: x, name="m").map([1, 2])
+        m.set_upstream(bad)
+        n = p.task(lambda x: x, name="n").map([1, 2])
+        n.set_upstream(p.task(lambda: 3, name="fine")())
+    return run(flow)
+
+
+@case
+def downstream_of_a_map_without_data(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        m = p.task(lambda x: 1 / x, name="m").map([1, 0])
+        after = p.task(lambda: 1, name="after")()
+        after.set_upstream(m)
+        always = p.task(lambda: 1, name="always", trigger=p.triggers.any_failed)()
+        always.set_upstream(m)
+    return run(flow)
+
+
+@case
+def terminal_states_of_a_branching_flow(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1, name="a")()
+        p.task(lambda x: 1 / 0, name="bad")(a)
+        p.task(lambda x: 1, name="good")(a)
+    return run(flow)
+
+
+@case
+def reference_tasks_with_running_state(p: Any, run: Any) -> Any:
+    def pause() -> None:
+        raise p.engine.signals.PAUSE("p")
+
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1, name="a")()
+        p.task(pause)()
+        flow.set_reference_tasks([a])
+    return run.runner(flow)
+
+
+@case
+def failed_reference_with_running_terminal(p: Any, run: Any) -> Any:
+    def pause() -> None:
+        raise p.engine.signals.PAUSE("p")
+
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1 / 0, name="a")()
+        p.task(pause, trigger=p.triggers.always_run)(upstream_tasks=[a])
+        flow.set_reference_tasks([a])
+    return run.runner(flow)
+
+
+@case
+def runner_class_attributes(p: Any, run: Any) -> Any:
+    FlowRunner = p.module("engine.flow_runner").FlowRunner
+    TaskRunner = p.module("engine.task_runner").TaskRunner
+    flow = p.Flow("f")
+    runner = FlowRunner(flow)
+    task_runner = TaskRunner(p.Task(name="t"))
+    return [runner.flow is flow, runner.task_runner_cls is TaskRunner, task_runner.task.name,
+            runner.logger.name, task_runner.logger.name, type(task_runner.result).__name__,
+            runner.state_handlers == [runner.call_runner_target_handlers]
+            if hasattr(runner, "call_runner_target_handlers") else None]
+
+
+@case
+def flow_runner_state_handlers(p: Any, run: Any) -> Any:
+    FlowRunner = p.module("engine.flow_runner").FlowRunner
+
+    def handler(runner: Any, old: Any, new: Any) -> None:
+        run.note("runner", type(old).__name__, type(new).__name__)
+
+    with p.Flow("f", state_handlers=[run.handler]) as flow:
+        p.task(lambda: 1, name="a")()
+    FlowRunner(flow, state_handlers=[handler]).run(executor=run.executor())
+    return run.notes
+
+
+@case
+def flow_run_without_an_executor_argument(p: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: threading.current_thread() is threading.main_thread(), name="a")()
+    return plain(flow.run().result[a])
+
+
+@case
+def parameters_in_the_context(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        q, r = p.Parameter("q", default=1), p.Parameter("r", default=2)
+        p.task(lambda a, b: dict(p.context.parameters), name="a")(q, r)
+    return [run(flow, q=5), run(flow, parameters={"q": 6})]
+
+
+@case
+def parameters_in_the_given_context(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        p.task(lambda a: a, name="a")(p.Parameter("q", default=1))
+    return [run(flow, context={"parameters": {"q": 4}}),
+            run(flow, parameters={"q": 7}, context={"parameters": {"q": 4}})]
+
+
+@case
+def scheduled_start_time_of_a_run(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: p.context.scheduled_start_time, name="a")()
+    when = run.state(flow).result[a].result
+    age = abs((datetime.datetime.now(datetime.timezone.utc) - when).total_seconds())
+    return [type(when).__name__, age < 30, str(when.tzinfo)[:30]]
+
+
+@case
+def long_chain(p: Any, run: Any) -> Any:
+    add = p.task(lambda x: x + 1, name="add")
+    with p.Flow("f") as flow:
+        value = add(0)
+        for _ in range(30):
+            value = add(value)
+    state = run.state(flow)
+    return [type(state).__name__, state.result[value].result]
+
+
+@case
+def wide_fan_in(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        parts = [p.task(lambda i=i: i, name=f"p{i}")() for i in range(15)]
+        total = p.task(lambda values: sum(values), name="total")(parts)
+    return plain(run.state(flow).result[total])
+
+
+@case
+def results_of_many_types(p: Any, run: Any) -> Any:
+    values = [None, 0, "", [], {}, (), b"x", 1.5, float("inf"), {1}, range(3), ValueError("v"), int]
+    with p.Flow("f") as flow:
+        made = [p.task(lambda v: v, name=f"t{i}")(p.task(lambda v=v: v, name=f"s{i}")())
+                for i, v in enumerate(values)]
+    state = run.state(flow)
+    return [plain(state.result[t].result) for t in made]
+
+
+@case
+def exceptions_that_do_not_pickle_well(p: Any, run: Any) -> Any:
+    if run.executor_name == "dask":
+        return "not tried"
+
+    def bad() -> None:
+        class Odd(Exception):
+            def __init__(self, a: int, b: int) -> None:
+                super().__init__(f"{a}-{b}")
+
+        raise Odd(1, 2)
+
+    with p.Flow("f") as flow:
+        p.task(bad)()
+    return run(flow)
+
+
+@case
+def class_task_with_all_features(p: Any, run: Any) -> Any:
+    class Mine(p.Task):  # type: ignore[misc,name-defined]
+        def __init__(self, factor: int, **kwargs: Any) -> None:
+            self.factor = factor
+            super().__init__(**kwargs)
+
+        def run(self, x: int, extra: int = 0) -> Any:
+            if p.context.task_run_count == 1:
+                raise ValueError("first")
+            return [self.factor * x + extra, self.name, self.max_retries]
+
+    task = Mine(3, name="mine", max_retries=1, retry_delay=timedelta(0), tags=["t"])
+    with p.Flow("f") as flow:
+        task(2)
+        task.map([1, 2], extra=p.unmapped(100))
+    return run(flow)
+
+
+@case
+def task_that_changes_itself(p: Any, run: Any) -> Any:
+    class Mine(p.Task):  # type: ignore[misc,name-defined]
+        def run(self) -> str:
+            return str(self.slug)
+
+    with p.Flow("f") as flow:
+        Mine(name="m")()
+    return run(flow)
+
+
+@case
+def default_arguments_and_keyword_only(p: Any, run: Any) -> Any:
+    def function(a: int, *, b: int = 2, **rest: Any) -> Any:
+        return [a, b, plain(rest)]
+
+    with p.Flow("f") as flow:
+        p.task(function)(1)
+        p.task(function, name="g")(1, b=5, c=6)
+        p.task(function, name="h").map([1, 2], b=p.unmapped(3), d=["x", "y"])
+    return run(flow)
+
+
+@case
+def set_dependencies_at_run_time(p: Any, run: Any) -> Any:
+    flow = p.Flow("f")
+    t = p.task(lambda x, y: [x, y], name="t")
+    one = p.task(lambda: 1, name="one")
+    flow.set_dependencies(t, keyword_tasks={"x": one, "y": [one, 2]})
+    return run(flow)
+
+
+@case
+def replaced_task_at_run_time(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1, name="a")()
+        p.task(lambda x: x + 1, name="b")(a)
+    flow.replace(a, p.task(lambda: 100, name="new"))
+    return run(flow)
+
+
+@case
+def updated_flow_at_run_time(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1, name="a")()
+    with p.Flow("g") as other:
+        p.task(lambda x: x + 1, name="b")(5)
+    flow.update(other)
+    flow.add_edge(a, next(iter(other.tasks)))
+    return run(flow)
+
+
+@case
+def copied_flow_at_run_time(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        p.task(lambda x: x + 1, name="b").map([5])
+    copied = flow.copy()
+    return [run(flow), describe_flow(copied, run.state(copied))]
+
+
+@case
+def saved_flow_at_run_time(p: Any, run: Any, folder: str) -> Any:
+    with p.Flow("f") as flow:
+        p.task(lambda x: x + 1, name="b").map(p.Parameter("q", default=[5]))
+    loaded = p.Flow.load(flow.save(folder + "/flow.pickle"))
+    return describe_flow(loaded, run.state(loaded, q=[1, 2]))
+
+
+@case
+def operators_on_mapped_tasks(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        m = p.task(lambda x: x, name="m").map([1, 2])
+        made = m + [3]
+    return plain(run.state(flow).result[made])
+
+
+@case
+def cycle_is_refused_at_run_time(p: Any, run: Any) -> Any:
+    flow = p.Flow("f")
+    a, b = p.task(lambda x=0: x, name="a"), p.task(lambda x=0: x, name="b")
+    flow.add_edge(a, b)
+    flow.add_edge(b, a)
+    outcome = raises(run.state, flow)
+    return outcome.get("raised") or "state"
+
+
+@case
+def is_skipped_flow_result_of_all_skipped(p: Any, run: Any) -> Any:
+    def skip() -> None:
+        raise p.engine.signals.SKIP("s")
+
+    with p.Flow("f") as flow:
+        p.task(lambda x: x, name="b")(p.task(skip)())
+    state = run.state(flow)
+    return [type(state).__name__, state.message, state.is_skipped()]
+
+
+@case
+def flow_run_state_handler_state_objects(p: Any, run: Any) -> Any:
+    def handler(flow: Any, old: Any, new: Any) -> None:
+        run.note(type(new).__name__, isinstance(new.result, dict),
+                 len(new.result) if isinstance(new.result, dict) else plain(new.result))
+
+    with p.Flow("f", state_handlers=[handler]) as flow:
+        p.task(lambda: 1, name="a")()
+        p.task(lambda: 2, name="b")()
+    run.state(flow)
+    return run.notes
+
+
+@case
+def task_handler_sees_result_and_context(p: Any, run: Any) -> Any:
+    def handler(task: Any, old: Any, new: Any) -> None:
+        run.note(type(new).__name__, new.result, plain(new.context), plain(old.context))
+
+    with p.Flow("f") as flow:
+        p.task(lambda: 5, name="a", tags=["t"], state_handlers=[handler])()
+    run.state(flow)
+    return run.notes
+
+
+@case
+def cached_inputs_of_states(p: Any, run: Any) -> Any:
+    def flaky(x: int, y: int) -> int:
+        raise ValueError("v")
+
+    with p.Flow("f") as flow:
+        a = p.task(lambda: 1, name="a")()
+        b = p.task(flaky, max_retries=1, retry_delay=timedelta(hours=1))(a, 2)
+        c = p.task(flaky, name="c")(a, 2)
+    state = run.runner_state(flow)
+    return [sorted(state.result[t].cached_inputs) for t in (a, b, c)]
