@@ -169,7 +169,8 @@ def _promised_results(run: Callable[..., Any], annotation: Any) -> int | None:
             annotation = eval(annotation, names)  # as typing.get_type_hints does
         except Exception:  # a name that only type checkers know: nothing is promised
             return None
-    if typing.get_origin(annotation) is not tuple:
+    # A bare Tuple says nothing of its length; it has the origin and arguments of Tuple[()].
+    if typing.get_origin(annotation) is not tuple or annotation is typing.Tuple:  # noqa: UP006
         return None
     parts = typing.get_args(annotation)
     if parts == ((),):  # how Python 3.10 spells Tuple[()]

@@ -22,7 +22,12 @@ def test_defaults() -> None:
     assert made.name == "Task"
     assert made.slug is None
     assert made.tags == set()
-    assert (made.max_retries, made.retry_delay, made.retry_on, made.timeout) == (0, None, None, None)
+    assert (made.max_retries, made.retry_delay, made.retry_on, made.timeout) == (
+        0,
+        None,
+        None,
+        None,
+    )
     assert made.trigger is triggers.all_successful
     assert made.skip_on_upstream_skip is True
     assert made.cache_for is None
@@ -356,7 +361,7 @@ def test_the_logger_is_named_after_the_task() -> None:
 
 def test_tasks_are_compared_by_identity() -> None:
     one, other = Task(), Task()
-    assert one == one  # noqa: PLR0124
+    assert one == one
     assert one != other
     assert len({one, other}) == 2
     assert bool(one)
