@@ -110,7 +110,7 @@ class TestConversion:
         assert flow.edges == {Edge(one, made, "arg_1", flattened=True)}
 
     def test_without_a_flow(self) -> None:
-        with pytest.raises(ValueError, match="Could not infer an active Flow"):
+        with pytest.raises(ValueError, match=r"Could not infer an active Flow"):
             as_task([one])
 
     def test_values_in_a_circle(self) -> None:
@@ -130,7 +130,7 @@ class TestCollections:
         assert collections.Dict().run(keys=["a"], values=[1]) == {"a": 1}
 
     def test_a_dictionary_needs_as_many_values_as_keys(self) -> None:
-        with pytest.raises(ValueError, match="different number of keys and values"):
+        with pytest.raises(ValueError, match=r"different number of keys and values"):
             collections.Dict().run(keys=["a"], values=[1, 2])
 
     def test_called_with_any_number_of_arguments(self) -> None:
@@ -140,7 +140,7 @@ class TestCollections:
         assert flow.edges == {Edge(one, made, "arg_2"), Edge(increment, made)}
 
     def test_keywords_are_refused(self) -> None:
-        with pytest.raises(TypeError, match="unexpected keyword argument 'x'"):
+        with pytest.raises(TypeError, match=r"unexpected keyword argument 'x'"):
             collections.List()(x=1, flow=Flow("f"))
 
 
@@ -238,7 +238,7 @@ class TestOperators:
         with Flow("f") as flow:
             first, second = pair
         assert [flow.constants[made]["key"] for made in (first, second)] == [0, 1]
-        with pytest.raises(TypeError, match="'one' is not iterable.*`nout`.*`Tuple`"):
+        with pytest.raises(TypeError, match=r"'one' is not iterable.*`nout`.*`Tuple`"):
             list(one)
 
     def test_get_item(self) -> None:

@@ -30,11 +30,11 @@ def tasks(names: str) -> list[Task]:
 class TestFlow:
     @pytest.mark.parametrize("name", ["", None])
     def test_needs_a_name(self, name: Any) -> None:
-        with pytest.raises(ValueError, match="A name must be provided"):
+        with pytest.raises(ValueError, match=r"A name must be provided"):
             Flow(name)
 
     def test_a_name_is_a_string(self) -> None:
-        with pytest.raises(TypeError, match="must be a string; received 3"):
+        with pytest.raises(TypeError, match=r"must be a string; received 3"):
             Flow(3)  # type: ignore[arg-type]
 
     def test_keeps_what_it_is_given(self) -> None:
@@ -50,7 +50,7 @@ class TestFlow:
         assert flow.logger.name == "prefectlite.f"
 
     def test_handlers_are_checked(self) -> None:
-        with pytest.raises(TypeError, match="Flow 'f': state_handlers should be iterable"):
+        with pytest.raises(TypeError, match=r"Flow 'f': state_handlers should be iterable"):
             Flow("f", state_handlers=print)  # type: ignore[arg-type]
         assert len(Flow("f", state_handlers=[print], on_failure=print).state_handlers) == 2
 
@@ -66,7 +66,7 @@ class TestFlow:
         first, second = tasks("ab")
         circle = [Edge(first, second), Edge(second, first)]
         assert len(Flow("f", edges=circle).edges) == 2
-        with pytest.raises(ValueError, match="Cycle found"):
+        with pytest.raises(ValueError, match=r"Cycle found"):
             Flow("f", edges=circle, validate=True)
 
     def test_contains_and_iterates(self) -> None:
@@ -96,9 +96,8 @@ class TestContext:
         assert "flow" not in prefectlite.context
 
     def test_the_context_is_restored_after_an_error(self) -> None:
-        with pytest.raises(ZeroDivisionError), Flow("f"):
-            Task()
-            raise ZeroDivisionError
+        with pytest.raises(TypeError, match=r"not iterable"), Flow("f"):
+            list(Task())
         assert "flow" not in prefectlite.context
 
     @pytest.mark.parametrize(
@@ -106,9 +105,8 @@ class TestContext:
     )
     def test_a_task_that_is_left_over(self, make: Any) -> None:
         flow = Flow("f")
-        with pytest.warns(UserWarning, match=r"not added to the flow: \{<.*>\}.*add_task"):
-            with flow:
-                make()
+        with pytest.warns(UserWarning, match=r"not added to the flow: \{<.*>\}.*add_task"), flow:
+            make()
 
     def test_tasks_that_are_not_left_over(self) -> None:
         with Flow("f") as flow:
@@ -133,7 +131,7 @@ class TestSlugs:
 
     def test_taken(self) -> None:
         flow = Flow("f", tasks=[Task(slug="s")])
-        with pytest.raises(ValueError, match='slug "s" already exists .* another slug'):
+        with pytest.raises(ValueError, match=r'slug "s" already exists .* another slug'):
             flow.add_task(Task(slug="s"))
 
     def test_one_that_was_made_may_be_asked_for_later(self) -> None:
@@ -144,14 +142,14 @@ class TestSlugs:
         load = task(slug="load")(lambda: 1)
         flow = Flow("f")
         load(flow=flow)
-        with pytest.raises(ValueError, match='"load-copy" already exists'):
+        with pytest.raises(ValueError, match=r'"load-copy" already exists'):
             load(flow=flow)
         assert list(flow.slugs.values()) == ["load-copy"]
 
     def test_parameters(self) -> None:
         flow = Flow("f", tasks=[Task(name="p"), Parameter("p")])
         assert list(flow.slugs.values()) == ["p-1", "p"]
-        with pytest.raises(ValueError, match='slug "p" already exists .* another name'):
+        with pytest.raises(ValueError, match=r'slug "p" already exists .* another name'):
             flow.add_task(Parameter("p"))
 
 
@@ -164,7 +162,7 @@ class TestAddTask:
 
     @pytest.mark.parametrize("value", [3, Task, lambda: 1])
     def test_other_things(self, value: Any) -> None:
-        with pytest.raises(TypeError, match="must be Task instances .* @task"):
+        with pytest.raises(TypeError, match=r"must be Task instances .* @task"):
             Flow("f").add_task(value)
 
 
@@ -207,16 +205,16 @@ class TestAddEdge:
         assert flow.constants == {result: {"x": 3}}
 
     def test_to_itself(self) -> None:
-        with pytest.raises(ValueError, match="can not connect a task to itself: <Task: one>"):
+        with pytest.raises(ValueError, match=r"can not connect a task to itself: <Task: one>"):
             Flow("f").add_edge(one, one)
 
     def test_to_a_parameter(self) -> None:
-        with pytest.raises(ValueError, match="Parameters must be root tasks.*<Parameter: p>"):
+        with pytest.raises(ValueError, match=r"Parameters must be root tasks.*<Parameter: p>"):
             Flow("f").add_edge(one, Parameter("p"))
 
     @pytest.mark.parametrize("key", ["", "1x", "a b", "class", 3])
     def test_keys_are_identifiers(self, key: Any) -> None:
-        with pytest.raises(ValueError, match="Key must be a valid identifier"):
+        with pytest.raises(ValueError, match=r"Key must be a valid identifier"):
             Flow("f").add_edge(one, increment, key=key)
 
     def test_is_checked_only_if_asked_for(self) -> None:
@@ -237,14 +235,14 @@ class TestAddEdge:
                     flow.add_edge(upstream, increment, key="x", validate=validate)
 
     def test_an_argument_that_run_does_not_have(self) -> None:
-        with pytest.raises(TypeError, match="'increment' .*keyword argument 'z'.*takes x"):
+        with pytest.raises(TypeError, match=r"'increment' .*keyword argument 'z'.*takes x"):
             Flow("f").add_edge(one, increment, key="z", validate=True)
 
     def test_a_circle_is_not_added(self) -> None:
         first, second = tasks("ab")
         flow = Flow("f")
         flow.add_edge(first, second, validate=True)
-        with pytest.raises(ValueError, match="Cycle found"):
+        with pytest.raises(ValueError, match=r"Cycle found"):
             flow.add_edge(second, first, validate=True)
         assert flow.edges == {Edge(first, second)}
 
@@ -273,7 +271,7 @@ def test_chain() -> None:
     assert edges == [Edge(first, second), Edge(second, third)]
     assert flow.edges == set(edges)
     assert flow.chain(first) == flow.chain() == []
-    with pytest.raises(ValueError, match="Cycle found"):
+    with pytest.raises(ValueError, match=r"Cycle found"):
         flow.chain(third, first, validate=True)
 
 
@@ -299,7 +297,7 @@ class TestEdge:
             assert edge != other
 
     def test_cannot_be_changed(self) -> None:
-        with pytest.raises(AttributeError, match="cannot be changed"):
+        with pytest.raises(AttributeError, match=r"cannot be changed"):
             Edge(one, increment).key = "x"
 
     @pytest.mark.parametrize(

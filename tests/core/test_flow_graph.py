@@ -48,7 +48,7 @@ class TestQuestions:
         "method", ["edges_to", "edges_from", "upstream_tasks", "downstream_tasks"]
     )
     def test_a_task_that_is_not_there(self, method: str) -> None:
-        with pytest.raises(ValueError, match='<Task: one> was not found in Flow <Flow: name="f">'):
+        with pytest.raises(ValueError, match=r'<Task: one> was not found in Flow <Flow: name="f">'):
             getattr(Flow("f"), method)(one)
 
     def test_what_is_returned_is_the_callers(self) -> None:
@@ -68,7 +68,7 @@ class TestQuestions:
         assert flow.reference_tasks() == {b}
         flow.set_reference_tasks([a])
         assert flow.reference_tasks() == {a}
-        with pytest.raises(ValueError, match="must be part of the flow. <Task: c>"):
+        with pytest.raises(ValueError, match=r"must be part of the flow. <Task: c>"):
             flow.set_reference_tasks([c])
         flow.set_reference_tasks([])
         assert flow.reference_tasks() == {b}
@@ -103,7 +103,7 @@ class TestOrder:
         flow.add_edge(d, c)
         assert flow.sorted_tasks(root_tasks=[b]) == (b, c)
         assert set(flow.sorted_tasks(root_tasks=[])) == {a, b, c, d}
-        with pytest.raises(ValueError, match="<Task: one> was not found"):
+        with pytest.raises(ValueError, match=r"<Task: one> was not found"):
             flow.sorted_tasks([one])
 
     def test_a_circle_is_named(self) -> None:
@@ -111,7 +111,7 @@ class TestOrder:
         flow = Flow("f")
         flow.chain(e, a, b, c, a)
         flow.chain(b, d)
-        with pytest.raises(ValueError, match="Cycle found; flows must be acyclic!") as caught:
+        with pytest.raises(ValueError, match=r"Cycle found; flows must be acyclic!") as caught:
             flow.sorted_tasks()
         assert "'a' -> 'b' -> 'c' -> 'a'" in str(caught.value)
 
@@ -156,7 +156,7 @@ class TestValidate:
         flow = Flow("f")
         flow.chain(a, b)
         flow.tasks.remove(a)
-        with pytest.raises(ValueError, match="Some edges refer to tasks not contained .*a to b"):
+        with pytest.raises(ValueError, match=r"Some edges refer to tasks not contained .*a to b"):
             flow.validate()
 
     def test_reference_tasks_outside(self) -> None:
@@ -169,7 +169,7 @@ class TestValidate:
         a, b = tasks("ab")
         flow = Flow("f")
         flow.chain(a, b, a)
-        with pytest.raises(ValueError, match="Cycle found"):
+        with pytest.raises(ValueError, match=r"Cycle found"):
             flow.validate()
 
 
@@ -201,7 +201,7 @@ class TestEquality:
         assert repr(Own("f")) == '<Own: name="f">'
 
     def test_has_no_hash(self) -> None:
-        with pytest.raises(TypeError, match="unhashable"):
+        with pytest.raises(TypeError, match=r"unhashable"):
             hash(Flow("f"))
 
 
@@ -273,7 +273,7 @@ class TestUpdate:
             increment(Parameter("p", default=1))
         with Flow("b") as other:
             theirs = add.map(Parameter("p", default=2))
-        with pytest.raises(ValueError, match='slug "p" already exists'):
+        with pytest.raises(ValueError, match=r'slug "p" already exists'):
             flow.copy().update(other)
         flow.update(other, merge_parameters=True)
         (parameter,) = flow.parameters()
@@ -298,7 +298,7 @@ class TestUpdate:
         flow, other = Flow("a"), Flow("b")
         flow.chain(a, b)
         other.chain(b, a)
-        with pytest.raises(ValueError, match="Cycle found"):
+        with pytest.raises(ValueError, match=r"Cycle found"):
             flow.update(other, validate=True)
 
 
@@ -359,9 +359,9 @@ class TestReplace:
         a, b = tasks("ab")
         flow = Flow("f")
         flow.chain(a, b)
-        with pytest.raises(ValueError, match="<Task: one> was not found"):
+        with pytest.raises(ValueError, match=r"<Task: one> was not found"):
             flow.replace(one, a)
-        with pytest.raises(ValueError, match="can not connect a task to itself"):
+        with pytest.raises(ValueError, match=r"can not connect a task to itself"):
             flow.replace(a, b)
         assert flow.tasks == {a, b}
 

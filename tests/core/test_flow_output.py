@@ -151,11 +151,11 @@ class TestSerialize:
         assert build("f").serialized_hash() != build("g").serialized_hash()
 
     def test_what_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="no storage to build"):
+        with pytest.raises(ValueError, match=r"no storage to build"):
             Flow("f").serialize(build=True)
         flow = Flow("f")
         flow.chain(a := Task(), Task(), a)
-        with pytest.raises(ValueError, match="Cycle found"):
+        with pytest.raises(ValueError, match=r"Cycle found"):
             flow.serialized_hash()
 
 
@@ -203,16 +203,16 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", ["nothing", "/nowhere/nothing.flow"])
     def test_a_file_that_is_not_there(self, name: str) -> None:
-        with pytest.raises(FileNotFoundError, match="nothing"):
+        with pytest.raises(FileNotFoundError, match=r"nothing"):
             Flow.load(name)
 
     def test_what_cannot_be_read(self, tmp_path: Path) -> None:
         damaged, other = tmp_path / "damaged", tmp_path / "other"
         damaged.write_bytes(b"x")
         other.write_bytes(cloudpickle.dumps(3))
-        with pytest.raises(FlowStorageError, match="unpickling the flow in .*damaged"):
+        with pytest.raises(FlowStorageError, match=r"unpickling the flow in .*damaged"):
             Flow.load(damaged)
-        with pytest.raises(FlowStorageError, match="other' holds no flow but .* type int"):
+        with pytest.raises(FlowStorageError, match=r"other' holds no flow but .* type int"):
             Flow.load(other)
 
     def test_a_failed_save_leaves_the_old_file(self, flow: Flow, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ class TestFiles:
         flow.save(path)
         before = path.read_bytes()
         flow.constants[flow.sorted_tasks()[0]]["x"] = (value for value in ())
-        with pytest.raises(TypeError, match="generator"):
+        with pytest.raises(TypeError, match=r"generator"):
             flow.save(path)
         assert path.read_bytes() == before
         assert [file.name for file in tmp_path.iterdir()] == ["f"]

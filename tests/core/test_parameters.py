@@ -51,9 +51,9 @@ class TestParameter:
         assert isinstance(parameter.result, PrefectResult)
 
     def test_other_arguments(self) -> None:
-        with pytest.raises(TypeError, match="max_retries"):
+        with pytest.raises(TypeError, match=r"max_retries"):
             Parameter("p", max_retries=2)  # type: ignore[call-arg]
-        with pytest.raises(TypeError, match="must be a string"):
+        with pytest.raises(TypeError, match=r"must be a string"):
             Parameter(3)  # type: ignore[arg-type]
 
     def test_calling_adds_it_and_makes_no_copy(self) -> None:
@@ -64,7 +64,7 @@ class TestParameter:
         assert flow.parameters() == {parameter}
         other = Flow("other")
         assert parameter(flow=other) in other.tasks
-        with pytest.raises(ValueError, match="Could not infer an active Flow"):
+        with pytest.raises(ValueError, match=r"Could not infer an active Flow"):
             parameter()
 
     def test_copy(self) -> None:
@@ -72,9 +72,9 @@ class TestParameter:
         copied = original.copy("q")
         assert (copied.name, copied.slug, copied.default, copied.required) == ("q", "q", 3, False)
         assert original.copy("r", default=4).default == 4
-        with pytest.raises(AttributeError, match="<Parameter: p> does not have foo"):
+        with pytest.raises(AttributeError, match=r"<Parameter: p> does not have foo"):
             original.copy("r", foo=4)
-        with pytest.raises(TypeError, match="name"):
+        with pytest.raises(TypeError, match=r"name"):
             original.copy()  # type: ignore[call-arg]
 
     def test_pickles(self) -> None:
@@ -86,7 +86,7 @@ class TestParameter:
         assert Parameter("p", required=False).run() is None
         with prefectlite.context(parameters={"p": 5}):
             assert Parameter("p", default=3).run() == 5
-        with pytest.raises(FAIL, match='Parameter "p" was required but not provided'):
+        with pytest.raises(FAIL, match=r'Parameter "p" was required but not provided'):
             Parameter("p").run()
 
     def test_there_is_one_value_for_no_default(self) -> None:
@@ -102,7 +102,7 @@ class TestDateTimeParameter:
     def test_strings(self) -> None:
         assert self.run("2020-01-01") == pendulum.datetime(2020, 1, 1)
         assert self.run("2020-01-01T03:04:05+05:00").utcoffset() == datetime.timedelta(hours=5)
-        with pytest.raises(ValueError, match="garbage"):
+        with pytest.raises(ValueError, match=r"garbage"):
             self.run("garbage")
 
     def test_datetimes(self) -> None:
@@ -116,7 +116,7 @@ class TestDateTimeParameter:
 
     def test_is_required_unless_said_otherwise(self) -> None:
         assert DateTimeParameter("p", default="2020-01-01").required is True
-        with pytest.raises(FAIL, match="required"):
+        with pytest.raises(FAIL, match=r"required"):
             DateTimeParameter("p").run()
 
 
@@ -132,7 +132,7 @@ class TestCheck:
         said = r"unexpected parameters: x, y\. Flow 'f' has these parameters: p, q, r"
         with pytest.raises(ParameterError, match=said):
             check_parameters(flow, {"p": 1, "q": 2, "y": 3, "x": 4})
-        with pytest.raises(ValueError, match="Flow 'g' has no parameters"):
+        with pytest.raises(ValueError, match=r"Flow 'g' has no parameters"):
             check_parameters(Flow("g"), {"x": 1})
 
     def test_missing(self, flow: Flow) -> None:
@@ -141,9 +141,9 @@ class TestCheck:
             check_parameters(flow, {})
 
     def test_flow_run_checks(self, flow: Flow) -> None:
-        with pytest.raises(ParameterError, match="unexpected parameters: x"):
+        with pytest.raises(ParameterError, match=r"unexpected parameters: x"):
             flow.run({"p": 1, "q": 2, "x": 3})
-        with pytest.raises(ParameterError, match="required parameters: q"):
+        with pytest.raises(ParameterError, match=r"required parameters: q"):
             flow.run(p=1)
         with pytest.raises(TypeError):
             flow.run(parameters=3)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ class TestCopy:
         assert increment.name == "increment"
 
     def test_unknown_attribute(self) -> None:
-        with pytest.raises(AttributeError, match="<Task: increment> does not have retries as an"):
+        with pytest.raises(AttributeError, match=r"<Task: increment> does not have retries as an"):
             increment.copy(retries=3)
 
     def test_tags_are_added(self) -> None:
@@ -58,7 +58,7 @@ class TestCopy:
         copied.tags.add("c")
         assert copied.tags == {"a", "b", "c", "context"}
         assert original.tags == {"a"}
-        with pytest.raises(TypeError, match="not a string"):
+        with pytest.raises(TypeError, match=r"not a string"):
             original.copy(tags="b")
 
     def test_pickles(self) -> None:
@@ -93,7 +93,7 @@ class TestCall:
         with Flow("f"):
             made = increment(1, task_args={"name": "load", "tags": ["a"]})
         assert (made.name, made.tags) == ("load", {"a"})
-        with Flow("f"), pytest.raises(AttributeError, match="does not have retries"):
+        with Flow("f"), pytest.raises(AttributeError, match=r"does not have retries"):
             increment(1, task_args={"retries": 2})
 
     def test_upstream_tasks(self) -> None:
@@ -244,7 +244,7 @@ class TestMap:
         pair = increment.copy(nout=2)
         with Flow("f"):
             assert len(list(pair(1))) == 2
-            with pytest.raises(TypeError, match="is not iterable"):
+            with pytest.raises(TypeError, match=r"is not iterable"):
                 list(pair.map([1, 2]))
 
 
@@ -294,7 +294,7 @@ class TestDependencies:
         assert flow.edges == {Edge(before, made), Edge(made, after), Edge(one, made, key="x")}
 
     def test_without_a_flow(self) -> None:
-        with pytest.raises(ValueError, match="'increment': No Flow was passed"):
+        with pytest.raises(ValueError, match=r"'increment': No Flow was passed"):
             increment.set_upstream(one)
-        with pytest.raises(ValueError, match="could not infer an active Flow context"):
+        with pytest.raises(ValueError, match=r"could not infer an active Flow context"):
             increment.set_dependencies()

@@ -51,12 +51,12 @@ def test_a_subclass_is_named_after_its_class() -> None:
 
 @pytest.mark.parametrize("arguments", [{"name": 3}, {"slug": 3}])
 def test_names_and_slugs_are_strings(arguments: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="must be a string; received 3"):
+    with pytest.raises(TypeError, match=r"must be a string; received 3"):
         Task(**arguments)
 
 
 def test_unknown_argument() -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'retries'"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'retries'"):
         Task(retries=3)  # type: ignore[call-arg]
 
 
@@ -79,11 +79,11 @@ class TestRetries:
 
     @pytest.mark.parametrize("retries", [None, 0])
     def test_a_delay_needs_retries(self, retries: int | None) -> None:
-        with pytest.raises(ValueError, match="`max_retries` argument greater than 0"):
+        with pytest.raises(ValueError, match=r"`max_retries` argument greater than 0"):
             Task(max_retries=retries, retry_delay=MINUTE)
 
     def test_retry_on_needs_retries(self) -> None:
-        with pytest.raises(ValueError, match="`max_retries` must be provided if `retry_on`"):
+        with pytest.raises(ValueError, match=r"`max_retries` must be provided if `retry_on`"):
             Task(retry_on=ValueError)
 
     @pytest.mark.parametrize("delay", [5, "5"])
@@ -93,7 +93,7 @@ class TestRetries:
 
     @pytest.mark.parametrize(("retries", "error"), [(-1, ValueError), ("2", TypeError)])
     def test_a_number_of_retries(self, retries: Any, error: type[Exception]) -> None:
-        with pytest.raises(error, match="max_retries must be an int of at least 0"):
+        with pytest.raises(error, match=r"max_retries must be an int of at least 0"):
             Task(max_retries=retries, retry_delay=MINUTE)
 
     @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ class TestRetries:
 
     def test_configured_retries_need_a_delay_too(self) -> None:
         with set_temporary_config({"tasks.defaults.max_retries": 3}):
-            with pytest.raises(ValueError, match="`retry_delay` must be provided"):
+            with pytest.raises(ValueError, match=r"`retry_delay` must be provided"):
                 Task()
             assert Task(retry_delay=MINUTE).max_retries == 3
 
@@ -146,15 +146,15 @@ class TestTimeout:
             Task(name="load", timeout=given)
 
     def test_negative(self) -> None:
-        with pytest.raises(ValueError, match="cannot be negative"):
+        with pytest.raises(ValueError, match=r"cannot be negative"):
             Task(timeout=-1)
 
     def test_parts_of_seconds_are_ignored(self) -> None:
-        with pytest.warns(UserWarning, match="sub-second resolution; 3.5 seconds .* become 3"):
+        with pytest.warns(UserWarning, match=r"sub-second resolution; 3.5 seconds .* become 3"):
             assert Task(timeout=timedelta(seconds=3.5)).timeout == 3
 
     def test_less_than_a_second_is_not_no_timeout(self) -> None:
-        with pytest.warns(UserWarning, match="become 1"):
+        with pytest.warns(UserWarning, match=r"become 1"):
             assert Task(timeout=timedelta(seconds=0.2)).timeout == 1
 
     def test_the_default_comes_from_the_configuration(self) -> None:
@@ -172,22 +172,22 @@ class TestCache:
             Task(name="load", cache_validator=cache_validators.all_inputs)
 
     def test_types(self) -> None:
-        with pytest.raises(TypeError, match="cache_for must be a datetime.timedelta"):
+        with pytest.raises(TypeError, match=r"cache_for must be a datetime.timedelta"):
             Task(cache_for=3)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="cache_validator must be a function"):
+        with pytest.raises(TypeError, match=r"cache_validator must be a function"):
             Task(cache_for=MINUTE, cache_validator=3)  # type: ignore[arg-type]
 
 
 class TestHandlers:
     @pytest.mark.parametrize("given", [print, 3, {print}, "print"])
     def test_must_be_a_list(self, given: Any) -> None:
-        with pytest.raises(TypeError, match="state_handlers should be iterable"):
+        with pytest.raises(TypeError, match=r"state_handlers should be iterable"):
             Task(state_handlers=given)
 
     def test_must_be_functions(self) -> None:
-        with pytest.raises(TypeError, match="'load': each of state_handlers must be a function"):
+        with pytest.raises(TypeError, match=r"'load': each of state_handlers must be a function"):
             Task(name="load", state_handlers=[3])  # type: ignore[list-item]
-        with pytest.raises(TypeError, match="on_failure must be a function"):
+        with pytest.raises(TypeError, match=r"on_failure must be a function"):
             Task(on_failure=3)  # type: ignore[arg-type]
 
     def test_on_failure_is_the_last_handler(self) -> None:
@@ -208,7 +208,7 @@ class TestHandlers:
 
 def test_a_trigger_is_a_function() -> None:
     assert Task(trigger=triggers.any_failed).trigger is triggers.any_failed
-    with pytest.raises(TypeError, match="'load': trigger must be a function; received 'always'"):
+    with pytest.raises(TypeError, match=r"'load': trigger must be a function; received 'always'"):
         Task(name="load", trigger="always")  # type: ignore[arg-type]
 
 
@@ -232,7 +232,7 @@ class TestResult:
 
     def test_target_and_location(self, tmp_path: Any) -> None:
         result = LocalResult(dir=str(tmp_path), location="a.pkl")
-        with pytest.warns(UserWarning, match="The `target` value will be used"):
+        with pytest.warns(UserWarning, match=r"The `target` value will be used"):
             made = Task(result=result, target="b.pkl")
         assert made.result is not None
         assert made.result.location == "b.pkl"
@@ -242,12 +242,12 @@ class TestResult:
             Task(result=LocalResult)  # type: ignore[arg-type]
 
     def test_a_target_is_a_template_or_a_function(self) -> None:
-        with pytest.raises(TypeError, match="'load': a target"):
+        with pytest.raises(TypeError, match=r"'load': a target"):
             Task(name="load", target=3)  # type: ignore[arg-type]
 
     def test_result_handler_is_deprecated(self, tmp_path: Any) -> None:
         result = LocalResult(dir=str(tmp_path))
-        with pytest.warns(DeprecationWarning, match="'load': result_handler= .* write result="):
+        with pytest.warns(DeprecationWarning, match=r"'load': result_handler= .* write result="):
             made = Task(name="load", result_handler=result)
         assert made.result is result
 
@@ -278,7 +278,7 @@ class TestRunSignature:
     @pytest.mark.parametrize("function", [str, dict, 3])
     def test_what_cannot_be_inspected(self, function: Any) -> None:
         bad = type("Bad", (Task,), {"run": property(lambda self: function)})
-        with pytest.raises(ValueError, match="'Bad': the arguments of .* cannot be inspected"):
+        with pytest.raises(ValueError, match=r"'Bad': the arguments of .* cannot be inspected"):
             bad()
 
     def test_static_and_class_methods(self) -> None:
@@ -329,7 +329,7 @@ def test_attributes_that_would_be_lost() -> None:
             self.timeout = 3
             super().__init__()
 
-    with pytest.warns(UserWarning, match="`Slow` sets a `timeout` attribute"):
+    with pytest.warns(UserWarning, match=r"`Slow` sets a `timeout` attribute"):
         assert Slow().timeout is None
 
 
