@@ -13,7 +13,7 @@ from prefectlite.core.edge import Edge
 from prefectlite.core.flow_view import FlowView
 from prefectlite.core.map_body import MAP_BODY
 from prefectlite.core.parameter import Parameter
-from prefectlite.core.task import UNUSED_TASKS, Task
+from prefectlite.core.task import UNUSED_TASKS, Task, require_settings
 from prefectlite.utilities.context import context
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class FlowGraph(FlowView):
                 f"with the decorator @task, and a plain value with as_task()."
             )
         if task not in self.tasks:
+            require_settings(task)
             slug = task.slug or self._new_slug(task)
             if slug in self._slugs_in_use:
                 raise ValueError(

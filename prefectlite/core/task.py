@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from prefectlite.engine.result import Result
     from prefectlite.engine.state import State
 
-__all__ = ["EXTRA_CALL_PARAMETERS", "UNUSED_TASKS", "NoDefault", "Task", "batch_size_of"]
+__all__ = [
+    "EXTRA_CALL_PARAMETERS",
+    "UNUSED_TASKS",
+    "NoDefault",
+    "Task",
+    "batch_size_of",
+    "require_settings",
+]
 
 UNUSED_TASKS = "_unused_task_tracker"
 """The context key under which a flow's ``with`` block collects tasks that are in no flow yet."""
@@ -66,6 +73,7 @@ class TaskMetaclass(type):
             task = super().__call__(*args, **kwargs)
             unused = context.get(UNUSED_TASKS)
             if unused is not None:
+                require_settings(task)
                 unused.add(task)
             return task
 
@@ -301,14 +309,32 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         return self._signature.inputs()
 
     def outputs(self) -> Any:
-        """Return the annotation of what ``run`` returns, or `Any`."""
-        return self._signature.outputs()
+        """Return the annotation of what ``run`` returns, or `Any`; None if there is no ``run``."""
+        unwritten = getattr(self.run, "__func__", None) is Task.run
+        return None if unwritten else self._signature.outputs()
 
     def serialize(self) -> dict[str, Any]:
         """Describe this task as a dictionary that can be written as JSON."""
         from prefectlite.core.serialization import serialize_task
 
         return serialize_task(self)
+
+
+def require_settings(task: Task) -> None:
+    """Refuse a task of a class whose ``__init__`` does not call that of `Task`.
+
+    Args:
+        task: the task.
+
+    Raises:
+        AttributeError: it has no settings, not even a name.
+    """
+    if "name" not in vars(task):
+        name = type(task).__name__
+        raise AttributeError(
+            f"{name!r} object has no attribute 'name': {name}.__init__ must call "
+            f"super().__init__(**kwargs), which sets what every task has."
+        )
 
 
 def batch_size_of(task: Task) -> int | str | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import prefectlite
-from prefectlite import Task, tags, task, triggers
+from prefectlite import Flow, Task, tags, task, triggers
 from prefectlite.engine import cache_validators
 from prefectlite.engine.results import LocalResult
 from prefectlite.engine.state import Failed, Success
@@ -311,6 +311,7 @@ def test_inputs_and_outputs() -> None:
 
 def test_outputs_without_annotation() -> None:
     assert task(lambda x: x).outputs() is Any
+    assert Task().outputs() is None
 
 
 def test_a_task_as_an_argument_of_the_class() -> None:
@@ -331,6 +332,18 @@ def test_attributes_that_would_be_lost() -> None:
 
     with pytest.warns(UserWarning, match=r"`Slow` sets a `timeout` attribute"):
         assert Slow().timeout is None
+
+
+def test_a_class_that_forgets_to_call_init() -> None:
+    class Bad(Task):
+        def __init__(self) -> None:
+            self.x = 1
+
+    bad = Bad()
+    with pytest.raises(AttributeError, match=r"Bad.__init__ must call super\(\).__init__"):
+        Flow("f").add_task(bad)
+    with Flow("f"), pytest.raises(AttributeError, match=r"'Bad' object has no attribute 'name'"):
+        Bad()
 
 
 def test_a_batch_size_of_a_subclass_is_its_own() -> None:
