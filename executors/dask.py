@@ -71,16 +71,16 @@ class DaskExecutor(Executor):
         super().__init__()
         if not address and not cluster_class:
             address = config.engine.executor.dask.address or None
-        if address and (cluster_class or cluster_kwargs or adapt_kwargs):
+        if address and (cluster_class or cluster_kwargs):
             raise ValueError(
-                "Cannot specify `address` and `cluster_class`/`cluster_kwargs`/`adapt_kwargs`: "
+                "Cannot specify `address` and `cluster_class`/`cluster_kwargs`: "
                 "an address names a cluster that runs already, the others describe one to start."
             )
         self.address = address
         self.debug = config.debug if debug is None else debug
         self.client_kwargs = {"set_as_default": False, **(client_kwargs or {})}
         self.cluster_kwargs = dict(cluster_kwargs or {})
-        self.adapt_kwargs = dict(adapt_kwargs or {})
+        self.adapt_kwargs = adapt_kwargs
         self.performance_report_path = performance_report_path
         self.disable_cancellation_event = disable_cancellation_event
         self.watch_worker_status = True if watch_worker_status is None else watch_worker_status
@@ -92,9 +92,6 @@ class DaskExecutor(Executor):
                 level = logging.WARNING if self.debug else logging.CRITICAL
                 self.cluster_kwargs.setdefault("silence_logs", level)
         self.client: Client | None = None
-
-    def __repr__(self) -> str:
-        return f"<DaskExecutor: {self.address or getattr(self.cluster_class, '__name__', '')}>"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "client": None}
@@ -163,7 +160,7 @@ class DaskExecutor(Executor):
             warnings.filterwarnings("ignore", message="(?s).*Port .* is already in use")
             cluster = self.cluster_class(**self.cluster_kwargs)
         try:
-            if self.adapt_kwargs:
+            if self.adapt_kwargs is not None:
                 cluster.adapt(**self.adapt_kwargs)
             yield cluster
         finally:

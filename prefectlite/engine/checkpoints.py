@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from prefectlite.core.parameter import Parameter
 from prefectlite.engine.cache_validators import duration_only, hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
@@ -48,6 +49,8 @@ def is_checkpointed(run: TaskRun) -> bool:
     if task.checkpoint is False or setting is False:
         return False
     if setting is None:
+        if isinstance(task, Parameter):
+            return False
         return task.result is not None or task.target is not None
     return True
 
@@ -107,7 +110,8 @@ def store(run: TaskRun, value: Any) -> State:
         get_logger("TaskRunner").error(
             "Task %r: its result could not be stored: %r", run.full_name, error, exc_info=error
         )
-        return Failed(f"Unexpected error while storing the result: {error!r}", result=error)
+        message = f"Unexpected error: {error!r}. The result of the task could not be stored."
+        return Failed(message, result=error)
 
 
 def remember(caches: dict[str, list[State]] | None, planned: PlannedTask, state: State) -> None:

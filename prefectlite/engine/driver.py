@@ -153,22 +153,32 @@ class Driver:
 
     def _handle(self, event: Event) -> None:
         """Let the run state decide, and perform what it says; depth first where runs are eager."""
-        handle = self.run_state.handle
-        stack: list[Iterator[Instruction]] = [iter(handle(event))]
+        stack = [self._submits(event)]
         while stack:
-            instruction = next(stack[-1], None)
-            if instruction is None:
+            submit = next(stack[-1], None)
+            if submit is None:
                 stack.pop()
-            elif isinstance(instruction, Submit):
-                if self.launcher.eager and len(instruction.elements) > 1:
-                    stack.append(_one_by_one(instruction))
-                    continue
-                for answer in self.launcher.submit(instruction):
-                    stack.append(iter(handle(answer)))
+            elif self.launcher.eager and len(submit.elements) > 1:
+                stack.append(_one_by_one(submit))
             else:
-                confirmed = self._perform(instruction)
-                if confirmed is not None:
-                    stack.append(iter(handle(confirmed)))
+                for answer in self.launcher.submit(submit):
+                    stack.append(self._submits(answer))
+
+    def _submits(self, event: Event) -> Iterator[Submit]:
+        """What an event leads to: all but the submissions is done at once.
+
+        A submission that runs where it stands may need what comes after it in the same list, such
+        as room for the elements of the next map.
+        """
+        submits: list[Submit] = []
+        for instruction in self.run_state.handle(event):
+            if isinstance(instruction, Submit):
+                submits.append(instruction)
+                continue
+            confirmed = self._perform(instruction)
+            if confirmed is not None:
+                submits.extend(self._submits(confirmed))
+        return iter(submits)
 
     def _perform(self, instruction: Instruction) -> Event | None:
         if isinstance(instruction, Expand):
@@ -186,8 +196,14 @@ class Driver:
 
     def _expand(self, expand: Expand) -> Event | None:
         self.states.expand(expand.task, expand.length)
-        mapped = Mapped(EXPANDED, map_states=self.states.elements(expand.task))
-        state = self._parent_state(expand.task, mapped)
+        given = self.states.given.get(expand.task)
+        if isinstance(given, Mapped):
+            # the caller's state is in place already: no change that handlers could see
+            given.map_states = self.states.elements(expand.task)
+            state: State = given
+        else:
+            mapped = Mapped(EXPANDED, map_states=self.states.elements(expand.task))
+            state = self._parent_state(expand.task, mapped)
         self.states.parents[expand.task] = state
         if not expand.confirm:
             return None
@@ -240,6 +256,6 @@ def _log_handler_error(error: Exception) -> None:
     )
 
 
-def _one_by_one(submit: Submit) -> Iterator[Instruction]:
+def _one_by_one(submit: Submit) -> Iterator[Submit]:
     for element in submit.elements:
         yield Submit(submit.segment, (element,), submit.link, submit.attempt)

@@ -14,10 +14,13 @@ from prefectlite.core.parameter import Parameter
 from prefectlite.engine.driver import Driver
 from prefectlite.engine.launchers import launcher_for
 from prefectlite.engine.plan import Plan, PlannedTask, compile_flow
+from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.reporting import Reader, Reporter
+from prefectlite.engine.result import Result
 from prefectlite.engine.run_context import flow_run_context
 from prefectlite.engine.runner import Runner
 from prefectlite.engine.state import (
+    Cached,
     Cancelled,
     Failed,
     Mapped,
@@ -111,7 +114,9 @@ class FlowRunner(Runner):
         values = flow_run_context(self.flow, parameters, context)
         self.logger.info("Beginning Flow run for '%s'", self.flow.name)
         with run_context(values):
-            running = self._changed(state, Running("Running flow."))
+            running = state
+            if not state._running:
+                running = self._changed(state, Running("Running flow."))
             if not running._running:
                 return running
             final = self._run_tasks(
@@ -186,7 +191,7 @@ class FlowRunner(Runner):
             final = Success("No reference tasks failed.")
         final.result = run.results()
         handler = flow.terminal_state_handler
-        if handler is None or final is running:
+        if handler is None:
             return final
         try:
             replaced = handler(flow, final, states)
@@ -281,7 +286,9 @@ class _FlowRun:
             checkpointing=run_context.config.flows.checkpointing,
             flow_result=self.flow.result,
             task_contexts={
-                index_of[task]: values for task, values in self.request.task_contexts.items()
+                index_of[task]: values
+                for task, values in self.request.task_contexts.items()
+                if task in index_of
             },
             runner_handlers=self.request.handlers,
             in_place=self.runner.waits,
@@ -327,7 +334,12 @@ class _FlowRun:
             self._index_of = {planned.task: planned.index for planned in self.plan.tasks}
         state = self.states.whole(self._index_of[task])
         if isinstance(state, Mapped) and state._held is None:
-            state._held = MappedResult(state.map_states)
+            elsewhere = any(isinstance(s._held, RemoteResult) for s in state.map_states)
+            state._held = (
+                MappedResult(state.map_states)
+                if elsewhere
+                else Result([element.result for element in state.map_states])
+            )
         return state
 
 
@@ -363,9 +375,18 @@ def run_flow(
         **{key: value for key, value in given.items() if value is not None},
         "caches": run_context.__dict__.setdefault("caches", {}),
     }
-    kwargs.setdefault("return_tasks", set(flow.tasks))
+    if "return_tasks" in kwargs:
+        raise ValueError(
+            "The `return_tasks` keyword cannot be provided to `flow.run()`; all task states are "
+            "always returned. To have only some, use a FlowRunner: "
+            "FlowRunner(flow).run(return_tasks=[...])."
+        )
+    kwargs["return_tasks"] = set(flow.tasks)
     kwargs.setdefault("state", Scheduled())
     state: State = runner.run(parameters=parameters, context=values, **kwargs)
+    if isinstance(state.result, dict):
+        for task in flow.tasks:
+            state.result.setdefault(task, Pending("Task not run."))
     return state
 
 
@@ -396,7 +417,8 @@ def _unwrapped(state: State) -> State:
 def _is_final(state: State) -> bool:
     if isinstance(state, Mapped):
         return bool(state.map_states) and all(s._finished for s in state.map_states)
-    return state._finished
+    # whether a Cached state still counts is for the task's validator to say
+    return state._finished and not isinstance(state, Cached)
 
 
 def _is_later(state: State) -> bool:

@@ -44,23 +44,24 @@ class Reporter:
     def started(self, planned: PlannedTask, map_index: int | None) -> None:
         """A task run has begun."""
         if self.logs:
-            self._log("Task '%s': Starting task run...", run_name(planned, map_index))
+            self._log(planned, "Task '%s': Starting task run...", run_name(planned, map_index))
 
     def finished(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
         """A task run has come to a state it stays in for now."""
         if self.logs:
             self._log(
+                planned,
                 "Task '%s': Finished task run for task with final state: '%s'",
                 run_name(planned, map_index),
                 type(state).__name__,
             )
 
-    def _log(self, message: str, *args: object) -> None:
+    def _log(self, planned: PlannedTask, message: str, *args: object) -> None:
         # without `Logger.info`: looking for the caller would cost more than the rest
         logger = self._logger
-        logger.handle(
-            logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, args, None)
-        )
+        record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, args, None)
+        record.task_name, record.task_slug = planned.name, planned.slug
+        logger.handle(record)
 
     def changed(
         self,

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefectlite import triggers
+from prefectlite.core.edge import Edge
 from prefectlite.engine import signals
+from prefectlite.engine.cache_validators import duration_only, never_use
 from prefectlite.engine.checkpoints import (
     check_cache,
     check_target,
@@ -23,8 +26,9 @@ from prefectlite.engine.checkpoints import (
     template_values,
 )
 from prefectlite.engine.plan import PlannedTask
-from prefectlite.engine.messages import SKIPPED_UPSTREAM, STARTING
+from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
 from prefectlite.engine.state import (
+    Cached,
     Failed,
     Looped,
     Mapped,
@@ -46,11 +50,11 @@ from prefectlite.engine.stdout import stdout_to_log
 from prefectlite.engine.timeouts import call_with_timeout
 from prefectlite.engine.upstream import input_value
 from prefectlite.exceptions import PrefectException, TaskTimeoutSignal
+from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import detached_logger, get_logger
 
 if TYPE_CHECKING:
-    from prefectlite.core.edge import Edge
     from prefectlite.engine.result import Result
 
 UNEXPECTED_IN_HANDLERS = "Unexpected error while calling state handlers"
@@ -77,6 +81,7 @@ class RunScope:
     interrupted: Callable[[], bool] = bool
     # whether values go to other processes, so that they have to be picklable
     leaves_process: bool = False
+    task_run_ids: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -142,7 +147,7 @@ def run_task(
 def _run_round(run: TaskRun) -> None:
     """One round, with the context of the task run around it."""
     state = run.state
-    if state._finished or state._running:
+    if (state._finished and not isinstance(state, Cached)) or state._running:
         return
     saved = context.push(_context_values(run))
     try:
@@ -172,12 +177,23 @@ def _context_values(run: TaskRun) -> dict[str, Any]:
     values["task_slug"] = values["task_id"] = planned.slug
     values["task_tags"] = planned.task.tags
     values["map_index"] = run.map_index
+    if "flow_run_id" in values:
+        values["task_run_id"] = _task_run_id(scope, planned, values["flow_run_id"])
     values["checkpointing"] = scope.checkpointing
     values["logger"] = detached_logger(name)
     if type(state) is not Pending or state._context is not None:
         values.update(_context_of_state(run, state))
     values["task_run_count"] = run.run_count
     return values
+
+
+def _task_run_id(scope: RunScope, planned: PlannedTask, flow_run_id: str) -> str:
+    """An identifier of the task's run in this flow run; its elements share it, as in Prefect 1."""
+    made = scope.task_run_ids.get(planned.index)
+    if made is None:
+        made = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{flow_run_id}/{planned.slug}"))
+        scope.task_run_ids[planned.index] = made
+    return made
 
 
 def _context_of_state(run: TaskRun, state: State) -> dict[str, Any]:
@@ -191,7 +207,7 @@ def _context_of_state(run: TaskRun, state: State) -> dict[str, Any]:
     if "task_loop_count" in kept:
         values["task_loop_count"] = kept["task_loop_count"]
         values["task_loop_result"] = kept.get("task_loop_result")
-    if isinstance(state, Resume):
+    if isinstance(state, Resume) or (isinstance(state, Paused) and _is_due(state)):
         values["resume"] = True
     return values
 
@@ -214,9 +230,16 @@ def _check_upstreams(run: TaskRun) -> State | None:
 
 
 def _check_trigger(run: TaskRun, trigger: Callable[[Any], Any]) -> State | None:
-    edges = run.scope.edges(run.planned) if run.scope.edges else run.planned.edges
+    planned, scope = run.planned, run.scope
+    states: dict[Any, State] = dict(
+        zip(scope.edges(planned) if scope.edges else planned.edges, run.upstream)
+    )
+    # a trigger sees constant arguments as upstreams that went well
+    for key, value in planned.constants.items():
+        edge = Edge(Constant(value), planned.task, key=key)
+        states[edge] = Success(CONSTANT, result=value)
     try:
-        if not trigger(dict(zip(edges, run.upstream))):
+        if not trigger(states):
             raise signals.TRIGGERFAIL("Trigger failed")
     except (signals.PrefectStateSignal, signals.ENDRUN) as signal:
         return signal.state
@@ -253,10 +276,31 @@ def _take_inputs(run: TaskRun) -> State | None:
                 if type(state) is Success and not edge.flattened and type(state._held) in _PLAIN
                 else input_value(edge, state)
             )
-    name = planned.task.task_run_name
-    if name is not None:
+    return None
+
+
+def _name_run(run: TaskRun) -> State | None:
+    name = run.planned.task.task_run_name
+    if name is None:
+        return None
+    try:
         values = template_values(run.inputs)
         context["task_run_name"] = name(**values) if callable(name) else name.format(**values)
+    except Exception as error:
+        message = f"Task {run.full_name!r}: Unexpected error while running task: {error!r}"
+        return Failed(message, result=error)
+    return None
+
+
+def _check_given_cache(run: TaskRun) -> State | None:
+    """A Cached state that the caller passed in counts as long as the task's validator says so."""
+    state, task = run.state, run.planned.task
+    if not isinstance(state, Cached):
+        return None
+    validator = task.cache_validator or (duration_only if task.cache_for else never_use)
+    if validator(state, run.inputs, context.get("parameters", {})):
+        return state
+    _change(run, Pending("Cache was invalid; ready to run."))
     return None
 
 
@@ -298,7 +342,7 @@ def _call(run: TaskRun) -> Any:
     task = run.planned.task
     method: Callable[..., Any] = task.run
     if task.log_stdout:
-        method = _printing_to_log(method, context["logger"])
+        method = _printing_to_log(method, get_logger("TaskRunner"))
     if not task.timeout:
         return method(**run.inputs)
     seconds = task.timeout
@@ -317,7 +361,13 @@ def _printing_to_log(method: Callable[..., Any], logger: logging.Logger) -> Call
 
 def _state_of_signal(run: TaskRun, signal: signals.PrefectStateSignal) -> State:
     state = signal.state
-    if not isinstance(state, Looped):
+    if type(state) is Success:
+        if state.result is not signal:
+            stored = store(run, state.result)
+            if not stored._successful:
+                return stored
+            state._held = stored._held
+    elif not isinstance(state, Looped):
         _log("info", run, f"{type(signal).__name__} signal raised: {signal!r}")
     elif state.message is None:
         state.message = f"Task is looping ({state.loop_count})"
@@ -362,6 +412,8 @@ _STEPS = (
     _check_upstreams,
     _check_due,
     _take_inputs,
+    _name_run,
+    _check_given_cache,
     check_target,
     check_cache,
     _start,
@@ -438,7 +490,7 @@ def call_handlers(
     return new
 
 
-def _is_due(state: Retrying) -> bool:
+def _is_due(state: Scheduled) -> bool:
     start = state.start_timestamp
     return start is not None and start <= time.time()
 

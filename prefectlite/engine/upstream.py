@@ -34,10 +34,12 @@ def input_value(edge: PlannedEdge, state: State) -> Any:
 def element_state(edge: PlannedEdge, state: State, index: int) -> State:
     """The upstream state that element `index` of a map sees of a whole upstream state.
 
-    A failed upstream is seen as it is: each element's trigger meets it.
+    A failed upstream is met by each element's trigger; as an argument it is None, as in Prefect 1.
     """
-    if not edge.mapped or not state._successful:
+    if not edge.mapped:
         return state
+    if not state._successful:
+        return item_state(state, None)
     if isinstance(state, Mapped):
         return flat_element(state.map_states, index) if edge.flattened else state.map_states[index]
     value = value_of(state)

@@ -59,9 +59,9 @@ class RecordKeeper:
         name = self._plan.tasks[link.task].name
         state._held = RemoteResult(
             f"The value of task {name!r} ({link.left_size:,} bytes) was left on the cluster, which "
-            "the run has ended with: it is larger than engine.return_limit. To have it, ask for it "
-            "by flow.run(return_tasks=[...]), raise engine.return_limit, or give the task a "
-            "result= to be checkpointed.",
+            "the run has ended with: it is larger than engine.return_limit. To have it, raise "
+            "that limit, give the task a result= to be checkpointed, or ask for the task by "
+            "FlowRunner(flow).run(return_tasks=[...]).",
             store,
         )
         if link.kept and (store is None or store.location is None):
