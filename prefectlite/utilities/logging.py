@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefectlite.exceptions import ConfigurationError
 from prefectlite.utilities.context import context
@@ -73,7 +73,13 @@ class _Formatter(logging.Formatter):
         return self._rendered
 
 
-class _StdoutHandler(logging.StreamHandler[Any]):
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[Any]
+else:  # it cannot be subscripted before Python 3.11
+    _StreamHandler = logging.StreamHandler
+
+
+class _StdoutHandler(_StreamHandler):
     """The handler that this module adds, to be told from those that users add."""
 
     def __init__(self, fmt: str, datefmt: str) -> None:
