@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -179,5 +178,7 @@ def hash_of(serialized: dict[str, Any]) -> str:
     Args:
         serialized: what one of the functions of this module returned.
     """
+    import hashlib
+
     text = json.dumps(serialized, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,8 @@ def write_flow(flow: Flow, fpath: str | os.PathLike[str] | None) -> str:
     Raises:
         FileNotFoundError: the folder of ``fpath`` does not exist.
     """
+    import tempfile
+
     import cloudpickle
 
     if fpath is None:

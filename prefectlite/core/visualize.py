@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +55,8 @@ def show(
             filename, format = str(path.with_suffix("")), ending
         graph.render(filename, view=False, format=format, cleanup=True)
     elif not _in_notebook():
+        import tempfile
+
         with tempfile.NamedTemporaryFile(delete=False) as file:
             name = file.name
         graph.render(name, view=True)
