@@ -69,7 +69,12 @@ def list_workloads(context: click.Context, parameter: click.Parameter, wanted: b
     show_default=True,
     help="Measure peak memory, with one more run of each side in new processes.",
 )
-@click.option("--building", is_flag=True, help="Time the building of flow and graph too.")
+@click.option(
+    "--building/--no-building",
+    default=True,
+    show_default=True,
+    help="Time the building of the flow and of the graph too.",
+)
 @click.option("--log-level", help="The level of logging, as in ERROR; else the default settings.")
 @click.option(
     "--json",
@@ -99,14 +104,22 @@ def main(
     options = Options(
         repeats, prefect1_repeats, processes, inside, memory, building, log_level, pythons
     )
-    results = []
+    results, failed = [], []
     for name in names or WORKLOADS:
         for size in sizes or WORKLOADS[name].sizes:
             click.echo(f"{name}: {size:,} ...", err=True)
-            results.append(measure(WORKLOADS[name], size, options))
-    click.echo(full_report(results, options))
+            try:
+                results.append(measure(WORKLOADS[name], size, options))
+            except RuntimeError as error:
+                # What has been measured so far is worth hours, so the others go on.
+                failed.append(f"{name}: {size:,}: {error}")
+    if results:
+        click.echo(full_report(results, options))
     if json_path:
         json_path.write_text(json.dumps(as_json(results, options), indent=1) + "\n")
+    if failed:
+        click.echo("\nNot measured:\n" + "\n".join(failed), err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

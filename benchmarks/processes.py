@@ -31,7 +31,7 @@ class Options:
     """Whether the cluster lives in the driver's process, as LocalCluster does by default."""
     memory: bool = True
     """Whether the memory is measured, with one more run of each side in new processes."""
-    building: bool = False
+    building: bool = True
     """Whether the building of the flow or the graph is timed too."""
     log_level: str | None = None
     """The level of logging on all sides; None leaves everything as it is by default."""

@@ -48,7 +48,7 @@ def run_once(workload: Workload, setting: Setting, size: int, building: bool) ->
     gc.collect()
     began = time.perf_counter()
     run = prepare(setting, size)
-    if not building:
+    if not (building and workload.builds):
         gc.collect()
         began = time.perf_counter()
     value = run()

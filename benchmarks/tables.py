@@ -104,7 +104,7 @@ def describe_run(options: Options) -> str:
     logging = f"at level {options.log_level}" if options.log_level else "at default settings"
     cluster = "in the driver's process" if options.inside else "in a process of its own"
     timed = (
-        "The building of flow and graph is timed too"
+        "Building the flow or the graph is part of the time"
         if options.building
         else (
             "Building the flow or the graph is not timed (futures are submitted in the timed part)"

@@ -46,6 +46,6 @@ def read_by_hand(setting: Setting, size: int) -> Run:
 WORKLOADS = [
     Workload(
         "rerun", "rerun of mapped local targets, in process", (1_000,), rerun_flow, read_by_hand,
-        "element", goal="<= 4 x",
+        "element", builds=False, goal="<= 4 x",
     )
 ]  # fmt: skip

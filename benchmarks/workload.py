@@ -53,6 +53,8 @@ class Workload:
     unit: str = "task"
     """What the time is divided by: there are `size` of them."""
     on_cluster: bool = False
+    builds: bool = True
+    """Whether preparing is building a flow or a graph, which a user waits for as well."""
     prefect1: bool = True
     """Whether Prefect 1 can do it."""
     goal: str = ""
