@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 __all__ = [
     "checked_batch_size",
     "checked_cache",
+    "checked_callable",
     "checked_handlers",
     "checked_result",
     "checked_retries",
     "checked_tags",
+    "checked_template",
     "checked_timeout",
 ]
 
@@ -138,6 +140,16 @@ def checked_callable(owner: str, argument: str, value: Any) -> Any:
     return value
 
 
+def checked_template(owner: str, argument: str, value: Any) -> Any:
+    """Return ``value`` if it is a template, a function that takes the place of one, or None."""
+    if value is None or isinstance(value, str) or callable(value):
+        return value
+    raise TypeError(
+        f"Task {owner!r}: {argument} must be a template or a function (**kwargs) -> str; received "
+        f"{value!r}."
+    )
+
+
 def checked_cache(
     owner: str, cache_for: timedelta | None, cache_validator: Callable[..., bool] | None
 ) -> tuple[timedelta | None, Callable[..., bool]]:
@@ -223,8 +235,7 @@ def checked_result(
         raise TypeError(
             f"Task {owner!r}: result must be an instance; write result={result.__name__}(...)."
         )
-    if target is not None and not isinstance(target, str):
-        checked_callable(f"Task {owner!r}", "a target that is no string", target)
+    checked_template(owner, "target", target)
     if result is None or not target:
         return result
     if getattr(result, "location", None) not in (None, target):

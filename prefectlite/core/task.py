@@ -19,6 +19,7 @@ from prefectlite.core.settings import (
     checked_result,
     checked_retries,
     checked_tags,
+    checked_template,
     checked_timeout,
 )
 from prefectlite.core.signatures import CallSignature, signature_of
@@ -205,7 +206,7 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         self.checkpoint = checkpoint
         self.result = checked_result(owner, result, result_handler, target)
         self.target = target
-        self.task_run_name = task_run_name
+        self.task_run_name = checked_template(owner, "task_run_name", task_run_name)
         self.state_handlers = checked_handlers(f"Task {owner!r}", state_handlers, on_failure)
         self.log_stdout = log_stdout
         self.auto_generated = False

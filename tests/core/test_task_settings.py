@@ -241,9 +241,11 @@ class TestResult:
         with pytest.raises(TypeError, match=r"write result=LocalResult\(\.\.\.\)"):
             Task(result=LocalResult)  # type: ignore[arg-type]
 
-    def test_a_target_is_a_template_or_a_function(self) -> None:
-        with pytest.raises(TypeError, match=r"'load': a target"):
-            Task(name="load", target=3)  # type: ignore[arg-type]
+    @pytest.mark.parametrize("argument", ["target", "task_run_name"])
+    def test_templates_and_functions(self, argument: str) -> None:
+        with pytest.raises(TypeError, match=rf"'load': {argument} must be a template or a func"):
+            Task(name="load", **{argument: 3})
+        assert getattr(Task(**{argument: str.upper}), argument) is str.upper
 
     def test_result_handler_is_deprecated(self, tmp_path: Any) -> None:
         result = LocalResult(dir=str(tmp_path))
