@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from prefectlite.utilities.edges import flatten as flatten
     from prefectlite.utilities.edges import mapped as mapped
     from prefectlite.utilities.edges import unmapped as unmapped
+    from prefectlite.utilities.tasks import apply_map as apply_map
     from prefectlite.utilities.tasks import tags as tags
     from prefectlite.utilities.tasks import task as task
 
@@ -51,6 +52,7 @@ _NAMES = {
     "Flow": "prefectlite.core.flow",
     "Parameter": "prefectlite.core.parameter",
     "Task": "prefectlite.core.task",
+    "apply_map": "prefectlite.utilities.tasks",
     "flatten": "prefectlite.utilities.edges",
     "mapped": "prefectlite.utilities.edges",
     "tags": "prefectlite.utilities.tasks",
@@ -75,6 +77,7 @@ __all__ = [
     "Flow",
     "Parameter",
     "Task",
+    "apply_map",
     "config",
     "context",
     "flatten",

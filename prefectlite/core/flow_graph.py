@@ -107,6 +107,9 @@ class FlowGraph(FlowView):
             ValueError: the key is no identifier, the edge leads to a parameter or from a task to
                 itself; with ``validate``: the argument is taken, or the edge closes a circle.
             TypeError: with ``validate``: the downstream ``run`` has no such argument.
+
+        Example:
+            ``flow.add_edge(load, clean, key="rows", mapped=True)``
         """
         edge = Edge(upstream_task, downstream_task, key, mapped, flattened, flow=cast("Any", self))
         upstream, downstream = edge.upstream_task, edge.downstream_task
@@ -201,6 +204,9 @@ class FlowGraph(FlowView):
         Raises:
             ValueError: as :meth:`add_edge`.
             TypeError: as :meth:`add_edge`, or a single task in the place of a list of tasks.
+
+        Example:
+            ``flow.set_dependencies(clean, upstream_tasks=[login], keyword_tasks={"rows": load})``
         """
         for argument, tasks in (
             ("upstream_tasks", upstream_tasks),
@@ -294,6 +300,9 @@ class FlowGraph(FlowView):
 
         Raises:
             ValueError: the flow does not have the old task, or is no valid flow with the new one.
+
+        Example:
+            ``flow.replace(load, [1, 2, 3])`` in a test
         """
         into, out_of = self.edges_to(old), self.edges_from(old)
         new = as_task(new, flow=cast("Any", self))
@@ -340,6 +349,9 @@ class FlowGraph(FlowView):
 
         Raises:
             ValueError: both have a task with the same slug, or a parameter with the same name.
+
+        Example:
+            ``nightly.update(cleanup, merge_parameters=True)``
         """
         here = {parameter.slug: parameter for parameter in self.parameters()}
         same: dict[Task, Task] = {}

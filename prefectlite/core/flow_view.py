@@ -177,6 +177,9 @@ class FlowView:
             slug: its slug in this flow.
             tags: tags that it must all have.
             task_type: a class that it is an instance of.
+
+        Example:
+            ``flow.get_tasks(tags=["slow"])``
         """
         wanted = set(tags) if tags is not None else set()
         return [
