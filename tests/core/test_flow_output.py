@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,14 @@ class TestSerialize:
         flow.chain(a := Task(), Task(), a)
         with pytest.raises(ValueError, match=r"Cycle found"):
             flow.serialized_hash()
+
+
+def test_diagnostics_are_those_of_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("prefectlite.utilities.diagnostics")
+    module.diagnostic_info = lambda *args, **kwargs: (args, kwargs)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    flow = Flow("f")
+    assert flow.diagnostics(True) == ((flow,), {"include_secret_names": True})
 
 
 class TestFiles:
