@@ -16,6 +16,7 @@ The tree::
         │   └── ParameterError
         ├── ResultError
         │   ├── ResultReadError
+        │   │   └── ResultNotFoundError (also FileNotFoundError)
         │   └── ResultWriteError
         └── SerializationError          (also TypeError)
 
@@ -50,6 +51,7 @@ __all__ = [
     "PrefectException",
     "PrefectSignal",
     "ResultError",
+    "ResultNotFoundError",
     "ResultReadError",
     "ResultWriteError",
     "SerializationError",
@@ -133,6 +135,10 @@ class ResultError(PrefectException):
 
 class ResultReadError(ResultError):
     """A stored result exists but cannot be read; names its location and the reason."""
+
+
+class ResultNotFoundError(ResultReadError, FileNotFoundError):
+    """There is no stored result at a location; names it."""
 
 
 class ResultWriteError(ResultError):

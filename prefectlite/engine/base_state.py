@@ -110,6 +110,8 @@ class State:
         # Either the bare value or the Result around it.
         self._held = result
         self._cached_inputs = cached_inputs
+        if context is not None and type(context) is not dict:
+            context = dict(context)
         tags = run_context.get("task_tags")
         if tags is None:
             self._context: Any = context

@@ -273,8 +273,8 @@ class PandasSerializer(Serializer):
         writer = getattr(value, f"to_{self.file_type}", None)
         if writer is None:
             raise ValueError(
-                f"A {type(value).__name__} cannot be written as {self.file_type!r}: it has no "
-                f"method to_{self.file_type}"
+                f"A value of type {type(value).__name__} cannot be written as {self.file_type!r}: "
+                f"it has no method to_{self.file_type}"
             )
         binary = io.BytesIO()
         try:

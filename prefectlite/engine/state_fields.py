@@ -51,12 +51,20 @@ def from_json(name: str, value: Any) -> Any:
 
 def result_to_dict(result: Result) -> dict[str, Any]:
     """Describe a result by its location and its store."""
-    described: dict[str, Any] = {"type": type(result).__name__, "__version__": version()}
-    if not isinstance(result, NoResultType):
-        described["location"] = result.location
-        for name in result._store_fields:
-            described[name] = getattr(result, name)
+    if type(result) is NoResultType:
+        return {"type": "NoResultType", "__version__": version()}
+    described = {"location": result.location, "type": "CustomResult", "__version__": version()}
+    if type(result) is Result or type(result) in _known_classes().values():
+        described["type"] = type(result).__name__
+        described.update({name: getattr(result, name) for name in result._store_fields})
     return described
+
+
+def _known_classes() -> dict[str, type[Result]]:
+    """The classes of results that come with prefectlite, by name."""
+    from prefectlite.engine import results
+
+    return {name: getattr(results, name) for name in results.__all__}
 
 
 def result_from_dict(described: Mapping[str, Any] | None) -> Result:
@@ -65,14 +73,11 @@ def result_from_dict(described: Mapping[str, Any] | None) -> Result:
     A result of a class that is not known here, or whose class needs more than a description
     holds, becomes a plain `Result` with the location: another `Result` can read it.
     """
-    from prefectlite.engine import results
-
     if described is None or described.get("type") == "NoResultType":
         return NoResult
     location = described.get("location")
-    name = described.get("type")
-    if name not in results.__all__ or name == "SecretResult":
+    result_class = _known_classes().get(str(described.get("type")))
+    if result_class is None or described["type"] == "SecretResult":
         return Result(location=location)
-    result_class: type[Result] = getattr(results, name)
     store = {field: described[field] for field in result_class._store_fields if field in described}
     return result_class(location=location, **store)

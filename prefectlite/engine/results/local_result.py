@@ -1,5 +1,8 @@
 """Results in files, below one directory."""
 
+# Locations are strings and stay as they were given: pathlib would tidy them.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import contextlib
@@ -11,7 +14,7 @@ from typing import Any
 from prefectlite.configuration import config
 from prefectlite.engine.result import Result
 from prefectlite.engine.seals import check_seal, seal
-from prefectlite.exceptions import ResultReadError, ResultWriteError
+from prefectlite.exceptions import ResultNotFoundError, ResultReadError, ResultWriteError
 
 __all__ = ["LocalResult"]
 
@@ -65,7 +68,7 @@ class LocalResult(Result):
             A result with the value and the location.
 
         Raises:
-            FileNotFoundError: there is no such file.
+            ResultNotFoundError: there is no such file; a FileNotFoundError as well.
             ResultReadError: the file cannot be read, is damaged or of another format.
         """
         path = os.path.join(self.dir, location)
@@ -75,8 +78,8 @@ class LocalResult(Result):
                 data = file.read()
             check_seal(serializer, data)
             value = serializer.deserialize(data)
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            raise ResultNotFoundError(f"There is no result at {path!r}") from error
         except Exception as error:
             raise ResultReadError(
                 f"The result at {path!r} cannot be read with {type(serializer).__name__}: "

@@ -25,10 +25,18 @@ class SecretResult(Result):
         'hunter2'
     """
 
+    _store_fields = ("secret_type",)
+
     def __init__(self, secret_task: Task, **kwargs: Any) -> None:
-        kwargs.setdefault("location", secret_task.name)
+        if kwargs.get("location") is None:
+            kwargs["location"] = secret_task.name
         super().__init__(**kwargs)
         self.secret_task = secret_task
+
+    @property
+    def secret_type(self) -> str:
+        """The name of the task's class."""
+        return type(self.secret_task).__name__
 
     def read(self, location: str) -> Result:
         """Look the secret up.
