@@ -17,7 +17,7 @@ def main(processes: int) -> None:
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=processes, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=processes, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         channel(cluster.scheduler_address)
         sys.stdin.read()

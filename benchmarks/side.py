@@ -92,7 +92,7 @@ def main() -> None:
         from distributed import LocalCluster
 
         with LocalCluster(
-            n_workers=arguments.processes, threads_per_worker=1, dashboard_address=None
+            n_workers=arguments.processes, threads_per_worker=1, dashboard_address=":0"
         ) as cluster:
             serve(arguments, folder, cluster.scheduler_address, answer)
 

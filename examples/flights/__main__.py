@@ -24,7 +24,7 @@ def build_executor(name: str, processes: int) -> Executor:
     if name == "threads":
         executor = LocalDaskExecutor(scheduler="threads")
     if name == "cluster":
-        cluster = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
+        cluster = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": ":0"}
         executor = DaskExecutor(cluster_kwargs=cluster)
     return executor
 
@@ -138,7 +138,8 @@ def main(
         click.echo(describe_failures(flow, state), err=True)
     click.echo("")
     click.echo(describe_runs(count_runs(flow, state)))
-    click.echo(f"Time: {seconds:.1f} s, the start of the cluster included. Targets: {results}")
+    start = ", the start of the cluster included" if executor == "cluster" else ""
+    click.echo(f"Time: {seconds:.1f} s{start}. Targets: {results}")
     sys.exit(0 if state.is_successful() else 1)
 
 

@@ -122,7 +122,7 @@ def test_a_deleted_partition_is_computed_again_and_nothing_else(
 
 
 def test_the_tables_are_the_same_on_a_cluster(tmp_path: Path) -> None:
-    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     values, counts = run(tmp_path, DaskExecutor(cluster_kwargs=cluster))
     assert computed(counts) == ALL
     assert_tables_are_right(values, late_minutes=15, minimum=365)
