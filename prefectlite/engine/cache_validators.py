@@ -94,9 +94,7 @@ def all_parameters(state: Cached, inputs: dict[str, Any], parameters: dict[str, 
         inputs: do not matter.
         parameters: the parameters of the run.
     """
-    return duration_only(state, inputs, parameters) and bool(
-        state.cached_parameters == parameters
-    )
+    return duration_only(state, inputs, parameters) and bool(state.cached_parameters == parameters)
 
 
 def partial_inputs_only(validate_on: Iterable[str] | None = None) -> Validator:

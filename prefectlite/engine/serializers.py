@@ -337,9 +337,7 @@ class CompressedSerializer(Serializer):
                 )
             compress, decompress = self.compression_from_lib(format)
         if compress is None or decompress is None:
-            raise ValueError(
-                "CompressedSerializer needs a format, or both compress and decompress"
-            )
+            raise ValueError("CompressedSerializer needs a format, or both compress and decompress")
         self._serializer = serializer
         self._compress = compress
         self._decompress = decompress

@@ -58,7 +58,7 @@ class ENDRUN(PrefectSignal):
         self.state = state
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, vars(self))
+        return _without_state, (type(self), self.args), vars(self)
 
 
 class PrefectStateSignal(PrefectSignal):
@@ -85,16 +85,12 @@ class PrefectStateSignal(PrefectSignal):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, vars(self))
+        return _without_state, (type(self), self.args), vars(self)
 
 
-def _restored(
-    signal_class: type[PrefectSignal], args: tuple[Any, ...], attributes: dict[str, Any]
-) -> PrefectSignal:
-    """Rebuild a pickled signal with the state it had, without making a new state."""
-    signal = signal_class.__new__(signal_class, *args)
-    vars(signal).update(attributes)
-    return signal
+def _without_state(signal_class: type[PrefectSignal], args: tuple[Any, ...]) -> PrefectSignal:
+    """Begin to rebuild a pickled signal; its state, which may hold the signal, comes after."""
+    return signal_class.__new__(signal_class, *args)
 
 
 class FAIL(PrefectStateSignal):

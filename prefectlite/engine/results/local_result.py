@@ -1,8 +1,5 @@
 """Results in files, below one directory."""
 
-# Locations are strings and stay as they were given: pathlib would tidy them.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import contextlib
