@@ -221,6 +221,8 @@ def plain(value: Any) -> Any:
         return value
     if hasattr(value, "is_successful") and hasattr(value, "_result"):
         return describe(value)
+    if type(value).__name__ == "TaskTimeoutSignal":
+        return {"exception": "TaskTimeoutSignal"}  # the text says by which means it was stopped
     if isinstance(value, BaseException):
         return {"exception": type(value).__name__, "text": str(value)}
     if isinstance(value, list):

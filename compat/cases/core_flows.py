@@ -149,7 +149,10 @@ def neighbours(p: Any) -> Any:
             sorted([k.name, len(v)] for k, v in flow.all_downstream_edges().items())]
 
 
-@case
+@case(
+    differs="A slug given by the flow finds its task; Prefect compares only slugs given by the "
+    "user.",
+)
 def get_tasks(p: Any) -> Any:
     flow = p.Flow("f")
     for name, tags in (("a", ["x"]), ("b", ["x", "y"]), ("a", [])):
@@ -254,7 +257,9 @@ def replace_a_task(p: Any) -> Any:
             sorted(flow.slugs.values()), raises(flow.replace, b, a).get("raised")]
 
 
-@case
+@case(
+    differs="A replaced task leaves no constants behind in the flow.",
+)
 def replace_with_constants(p: Any) -> Any:
     with p.Flow("f") as flow:
         t = _task(p, "t")(5)

@@ -125,7 +125,9 @@ def target_in_a_subfolder(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, 2, target="sub/{x}/t.pkl", result=_local(p, folder))
 
 
-@case
+@case(
+    differs="The error says that a result is missing and how to give one (promise 5).",
+)
 def target_without_a_result(p: Any, run: Any, folder: str) -> Any:
     found = _write(p, run, folder, True, target="t.pkl")
     return [found[0][0][0], found[1]]
@@ -138,7 +140,10 @@ def target_and_result_location_are_refused(p: Any, folder: str) -> Any:
     return raised_type(p.Task, target="t", result=_local(p, folder, location="r"))
 
 
-@case
+@case(
+    differs="A JSON file ends with a seal of white space, by which a damaged file is known "
+    "(promise 2).",
+)
 def target_with_json_serializer(p: Any, run: Any, folder: str) -> Any:
     serializer = p.module("engine.serializers").JSONSerializer()
     found = _write(
@@ -241,7 +246,10 @@ def failed_task_writes_nothing(p: Any, run: Any, folder: str) -> Any:
     return [_where(state), _files(folder)]
 
 
-@case
+@case(
+    differs="With a target no task run is Success unless its result can be read back, None too "
+    "(promise 1).",
+)
 def none_is_checkpointed(p: Any, run: Any, folder: str) -> Any:
     with p.Flow("f") as flow:
         a = p.task(lambda: None, name="a", target="n.pkl", result=_local(p, folder))()
@@ -272,7 +280,10 @@ def skipped_task_with_a_target(p: Any, run: Any, folder: str) -> Any:
         return [_where(run.state(flow).result[a]), _files(folder)]
 
 
-@case
+@case(
+    differs="The count of a loop is known where its result is stored, so its location may use it "
+    "(promise 1).",
+)
 def loop_with_a_result(p: Any, run: Any, folder: str) -> Any:
     def go() -> Any:
         if p.context.get("task_loop_count", 1) < 2:

@@ -74,39 +74,39 @@ def runner_given_a_past_schedule(p: Any, run: Any) -> Any:
 def task_states_success(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
     return [run.runner(flow, task_states={b: p.engine.state.Success("given", result=50)}),
-            run.notes]
+            run.notes_by_name()]
 
 
 @case
 def task_states_failed(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
-    return [run.runner(flow, task_states={b: p.engine.state.Failed("given")}), run.notes]
+    return [run.runner(flow, task_states={b: p.engine.state.Failed("given")}), run.notes_by_name()]
 
 
 @case
 def task_states_skipped(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
-    return [run.runner(flow, task_states={b: p.engine.state.Skipped("given")}), run.notes]
+    return [run.runner(flow, task_states={b: p.engine.state.Skipped("given")}), run.notes_by_name()]
 
 
 @case
 def task_states_running(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
-    return [run.runner(flow, task_states={b: p.engine.state.Running("given")}), run.notes]
+    return [run.runner(flow, task_states={b: p.engine.state.Running("given")}), run.notes_by_name()]
 
 
 @case
 def task_states_scheduled_later(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
     state = p.engine.state.Scheduled("later", start_time=_later())
-    return [run.runner(flow, task_states={b: state}), run.notes]
+    return [run.runner(flow, task_states={b: state}), run.notes_by_name()]
 
 
 @case
 def task_states_scheduled_earlier(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
     state = p.engine.state.Scheduled("earlier", start_time=_later(-1))
-    return [run.runner(flow, task_states={b: state}), run.notes]
+    return [run.runner(flow, task_states={b: state}), run.notes_by_name()]
 
 
 @case
@@ -132,7 +132,7 @@ def task_states_submitted_and_queued(p: Any, run: Any) -> Any:
                 b: states.Queued(state=states.Retrying("r", run_count=1)),
             },
         ),
-        run.notes,
+        run.notes_by_name(),
     ]
 
 
@@ -140,7 +140,7 @@ def task_states_submitted_and_queued(p: Any, run: Any) -> Any:
 def task_states_cached(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
     state = p.engine.state.Cached("given", result=20)
-    return [run.runner(flow, task_states={b: state}), run.notes]
+    return [run.runner(flow, task_states={b: state}), run.notes_by_name()]
 
 
 @case
@@ -537,7 +537,7 @@ def flow_run_with_its_own_executor(p: Any, run: Any) -> Any:
 @case
 def flow_run_with_task_states(p: Any, run: Any) -> Any:
     flow, a, b, c = _chain(p, run)
-    return [run(flow, task_states={b: p.engine.state.Success("given", result=50)}), run.notes]
+    return [run(flow, task_states={b: p.engine.state.Success("given", result=50)}), run.notes_by_name()]
 
 
 @case

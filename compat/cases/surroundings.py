@@ -246,7 +246,9 @@ def eager_edge_validation(p: Any) -> Any:
         return raises(flow.add_edge, b, a).get("raised")
 
 
-@case
+@case(
+    differs="A colon between module and name is read too.",
+)
 def import_object(p: Any) -> Any:
     f = p.module("utilities.importtools").import_object
     return [f("os.path.join") is os.path.join, f("os") is os, raised_type(f, "nothing.here"),
