@@ -14,7 +14,6 @@ from examples.flights.report import count_runs, describe_delays, describe_runs
 from prefectlite import Flow
 from prefectlite.engine.state import State
 from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
-from prefectlite.utilities.configuration import set_temporary_config
 from prefectlite.utilities.logging import temporary_logger_config
 
 
@@ -123,10 +122,7 @@ def main(
         "late_minutes": late_minutes,
         "minimum_flights": minimum_flights,
     }
-    with (
-        set_temporary_config({"flows.checkpointing": True}),
-        temporary_logger_config(level=log_level),
-    ):
+    with temporary_logger_config(level=log_level):
         state = flow.run(parameters=parameters)
     seconds = time.perf_counter() - started
     assert state is not None

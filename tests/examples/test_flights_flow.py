@@ -13,7 +13,6 @@ from pandas.testing import assert_frame_equal
 from examples.flights.flow import build_flow
 from examples.flights.report import TaskCount, count_runs
 from prefectlite.executors import DaskExecutor, Executor
-from prefectlite.utilities.configuration import set_temporary_config
 from tests.examples import reference
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +24,7 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, TaskCount]]:
     """Run the flow, and return the values of its last two tasks and the counts of its runs."""
     flow = build_flow(results, executor)
-    with set_temporary_config({"flows.checkpointing": True}):
-        state = flow.run(parameters={"months": MONTHS, **parameters})
+    state = flow.run(parameters={"months": MONTHS, **parameters})
     assert state is not None
     assert state.is_successful(), state
     values = {
