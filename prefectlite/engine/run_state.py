@@ -251,6 +251,7 @@ class RunState:
 
     def _submit_again(self, runs: Runs, element: int) -> None:
         if self.cancelled:
+            runs.status[element] = MISSING
             return
         runs.status[element] = SUBMITTED
         attempt = runs.attempts[element] = runs.attempts.get(element, 1) + 1
