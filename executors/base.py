@@ -56,7 +56,10 @@ class Executor:
         self.wait(self.submit(function, *args))
 
     def submit(
-        self, fn: Callable[..., Any], *args: Any, extra_context: dict[str, Any] | None = None,
+        self,
+        fn: Callable[..., Any],
+        *args: Any,
+        extra_context: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run a function with arguments, or have it run.

@@ -12,6 +12,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import distributed
@@ -111,8 +112,7 @@ class DaskExecutor(Executor):
         """The HTML text of the performance report, once it has been written."""
         if not self.performance_report_path:
             return ""
-        with open(self.performance_report_path, encoding="utf-8") as file:
-            return file.read()
+        return Path(self.performance_report_path).read_text(encoding="utf-8")
 
     def on_worker_status_changed(self, op: str, message: dict[str, Any]) -> None:
         """Called when a worker joins or leaves; does nothing, to be overridden.
@@ -188,7 +188,7 @@ class DaskExecutor(Executor):
         *args: Any,
         extra_context: dict[str, Any] | None = None,
         **kwargs: Any,
-    ) -> Future:
+    ) -> Future[Any]:
         """Have a worker run a function.
 
         Args:
@@ -264,7 +264,7 @@ class DaskExecutor(Executor):
         shared: Mapping[str, Any],
         priority: int = 0,
         resources: Mapping[str, float] | None = None,
-    ) -> list[Future]:
+    ) -> list[Future[Any]]:
         """Have workers call a function once a row.
 
         Args:
@@ -290,15 +290,15 @@ class DaskExecutor(Executor):
                 return [self._client.submit(function, *row, key=keys[0], **options, **shared)]
             return list(self._client.map(function, *columns, key=list(keys), **options, **shared))
 
-    def fetch(self, futures: Iterable[Future]) -> list[Any]:
+    def fetch(self, futures: Iterable[Future[Any]]) -> list[Any]:
         """The values of futures; those that are lost are left out as None."""
         return list(self._client.gather(list(futures), errors="skip"))
 
-    def fetch_one(self, future: Future) -> Any:
+    def fetch_one(self, future: Future[Any]) -> Any:
         """The value of one future."""
         return self._client.gather(future)
 
-    def cancel(self, futures: Iterable[Future]) -> None:
+    def cancel(self, futures: Iterable[Future[Any]]) -> None:
         """Have nobody run these futures any more."""
         if self._client.status == "running":
             self._client.cancel(list(futures), force=True)

@@ -18,7 +18,10 @@ class LocalExecutor(Executor):
     """
 
     def submit(
-        self, fn: Callable[..., Any], *args: Any, extra_context: dict[str, Any] | None = None,
+        self,
+        fn: Callable[..., Any],
+        *args: Any,
+        extra_context: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Call a function.

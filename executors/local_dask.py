@@ -116,12 +116,12 @@ class LocalDaskExecutor(Executor):
         Returns:
             A `dask.delayed` object.
         """
-        import dask
         from dask.base import tokenize
+        from dask.delayed import delayed
 
         name = (extra_context or {}).get("task_name")
         key = f"{name}-{tokenize(object())}" if name else None
-        return dask.delayed(fn, pure=False)(*args, dask_key_name=key, **kwargs)
+        return delayed(fn, pure=False)(*args, dask_key_name=key, **kwargs)
 
     def wait(self, futures: Any) -> Any:
         """Make the calls that `submit` described.
@@ -132,6 +132,6 @@ class LocalDaskExecutor(Executor):
         Returns:
             The values in the same structure.
         """
-        import dask
+        from dask.base import compute
 
-        return dask.compute(futures, scheduler=self.scheduler, **self.kwargs)[0]
+        return compute(futures, scheduler=self.scheduler, **self.kwargs)[0]

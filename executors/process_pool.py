@@ -88,7 +88,7 @@ class _Child:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+            self._process = subprocess.Popen(
                 [sys.executable, "-c", _START.format(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
@@ -100,7 +100,7 @@ class _Child:
     def ask(self, request: bytes, on_message: Answer) -> Any:
         self._connection.send_bytes(request)
         while True:
-            kind, value = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own child
+            kind, value = pickle.loads(self._connection.recv_bytes())
             if kind == "answer":
                 return value
             on_message(value)
@@ -142,7 +142,7 @@ def serve(descriptor: int) -> None:
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(_to_driver, requests), daemon=True).start()
     while True:
-        function, args = pickle.loads(requests.get())  # noqa: S301 - from our own driver
+        function, args = pickle.loads(requests.get())
         _send("answer", function(*args))
 
 

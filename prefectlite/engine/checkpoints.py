@@ -137,7 +137,7 @@ def check_cache(run: TaskRun) -> State | None:
     if task.cache_for is None:
         return None
     candidates: list[Cached] = context.get("caches", {}).get(cache_key(run.planned), [])
-    validator = task.cache_validator or duration_only
+    validator: Any = task.cache_validator or duration_only
     for candidate in candidates:
         if validator(candidate, run.inputs, context.get("parameters", {})):
             return candidate.load_result(candidate._result)

@@ -180,9 +180,7 @@ def compile_flow(
     )
 
 
-def _planned_tasks(
-    flow: Flow, known: set[Task], handled: bool
-) -> tuple[PlannedTask, ...]:
+def _planned_tasks(flow: Flow, known: set[Task], handled: bool) -> tuple[PlannedTask, ...]:
     incoming: dict[Task, list[Edge]] = {task: [] for task in flow.tasks}
     outgoing: dict[Task, list[Task]] = {task: [] for task in flow.tasks}
     for edge in flow.edges:
@@ -242,9 +240,7 @@ def _topological(
     return order
 
 
-def _chains(
-    tasks: tuple[PlannedTask, ...], fuse: bool
-) -> tuple[list[list[int]], dict[int, str]]:
+def _chains(tasks: tuple[PlannedTask, ...], fuse: bool) -> tuple[list[list[int]], dict[int, str]]:
     """Join each task to its upstream's chain where nothing forbids it; say why where not."""
     consumers: list[set[int]] = [set() for _ in tasks]
     for planned in tasks:

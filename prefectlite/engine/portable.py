@@ -48,7 +48,7 @@ class RemoteResult(Result):
         super().__init__(location=None if store is None else store.location)
 
     @property
-    def value(self) -> Any:  # type: ignore[override]
+    def value(self) -> Any:
         """The value, read from where it is stored."""
         if self._store is None or self._store.location is None:
             raise PrefectException(self._explanation)
@@ -75,7 +75,7 @@ def dumps(value: Any) -> bytes:
         # functions of __main__ pickle by name, and are not there in another process
         if b"__main__" not in pickled:
             return pickled
-    except Exception:  # noqa: S110 - pickle raises anything; cloudpickle has the last word
+    except Exception:
         pass
     import cloudpickle
 
@@ -125,7 +125,7 @@ def portable_exception(error: BaseException, name: str) -> BaseException:
         name: The name of the task run.
     """
     try:
-        if type(pickle.loads(dumps(error))) is type(error):  # noqa: S301 - what we just pickled
+        if type(pickle.loads(dumps(error))) is type(error):
             return error
     except Exception as reason:
         why = reason
@@ -177,9 +177,9 @@ def unpack_state(packed: Any) -> State:
         value, tags = packed
         state = Success(SUCCEEDED)
         state._context = tags
-        state._held = pickle.loads(value) if isinstance(value, bytes) else value  # noqa: S301
+        state._held = pickle.loads(value) if isinstance(value, bytes) else value
         return state
-    unpacked: State = pickle.loads(packed)  # noqa: S301 - from a worker of this run's own cluster
+    unpacked: State = pickle.loads(packed)
     return unpacked
 
 

@@ -313,7 +313,7 @@ def shared_run(key: str, payload: Callable[[], bytes | None]) -> SharedRun:
                 pickled = payload()
                 if pickled is None:
                     raise LookupError(f"this process was never sent the run {key!r}")
-                loaded: SharedRun = pickle.loads(pickled)  # noqa: S301 - from our own driver
+                loaded: SharedRun = pickle.loads(pickled)
                 shared = _runs[key] = loaded
     return shared
 

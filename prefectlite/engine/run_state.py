@@ -315,9 +315,7 @@ class RunState:
     # events
 
     def _is_current(self, runs: Runs, element: int, attempt: int) -> bool:
-        return (
-            runs.status[element] == SUBMITTED and runs.attempts.get(element, 1) == attempt
-        )
+        return runs.status[element] == SUBMITTED and runs.attempts.get(element, 1) == attempt
 
     def _on_finished(self, event: Finished) -> None:
         runs, element = self.runs[event.segment], event.element
@@ -447,7 +445,8 @@ class RunState:
         """Raise AssertionError where the counters contradict the statuses."""
         submitted = resting = 0
         for runs in self.runs:
-            assert runs.gate >= 0 and runs.shared >= 0, f"negative gate: {runs}"
+            assert runs.gate >= 0, f"negative gate: {runs}"
+            assert runs.shared >= 0, f"negative shared gate: {runs}"
             if runs.length is None:
                 assert not runs.status, f"runs before expansion: {runs}"
                 continue
@@ -474,7 +473,11 @@ def parent_outcome(planned: PlannedTask, views: Sequence[Summary]) -> int | str:
     """
     if planned.task.skip_on_upstream_skip and any(view.skipped for view in views):
         return SKIPPED_UPSTREAM
-    mapped = [view for edge, view in zip(planned.edges, views) if edge.mapped and view.successful]
+    mapped = [
+        view
+        for edge, view in zip(planned.edges, views, strict=True)
+        if edge.mapped and view.successful
+    ]
     lengths = [UNMAPPABLE if view.length is None else view.length for view in mapped]
     if UNMAPPABLE in lengths:
         return UNMAPPABLE_RESULT

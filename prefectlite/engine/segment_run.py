@@ -88,5 +88,3 @@ def all_finished(upstream: Sequence[State]) -> bool:
         else state._finished
         for state in upstream
     )
-
-

@@ -1,16 +1,16 @@
 """What a task raises to choose its own state.
 
-    PrefectSignal                   (a BaseException: no `except Exception` swallows it)
-    ├── ENDRUN                      ends the pipeline of a run with a given state
-    └── PrefectStateSignal
-        ├── FAIL
-        │   ├── TRIGGERFAIL
-        │   └── VALIDATIONFAIL
-        ├── LOOP
-        ├── PAUSE
-        ├── RETRY
-        ├── SKIP
-        └── SUCCESS
+PrefectSignal                   (a BaseException: no `except Exception` swallows it)
+├── ENDRUN                      ends the pipeline of a run with a given state
+└── PrefectStateSignal
+    ├── FAIL
+    │   ├── TRIGGERFAIL
+    │   └── VALIDATIONFAIL
+    ├── LOOP
+    ├── PAUSE
+    ├── RETRY
+    ├── SKIP
+    └── SUCCESS
 """
 
 from __future__ import annotations

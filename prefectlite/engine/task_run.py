@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefectlite import triggers
@@ -25,8 +24,8 @@ from prefectlite.engine.checkpoints import (
     store,
     template_values,
 )
-from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
+from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.state import (
     Cached,
     Failed,
@@ -232,7 +231,7 @@ def _check_upstreams(run: TaskRun) -> State | None:
 def _check_trigger(run: TaskRun, trigger: Callable[[Any], Any]) -> State | None:
     planned, scope = run.planned, run.scope
     states: dict[Any, State] = dict(
-        zip(scope.edges(planned) if scope.edges else planned.edges, run.upstream)
+        zip(scope.edges(planned) if scope.edges else planned.edges, run.upstream, strict=True)
     )
     # a trigger sees constant arguments as upstreams that went well
     for key, value in planned.constants.items():
@@ -269,7 +268,7 @@ def _check_due(run: TaskRun) -> State | None:
 def _take_inputs(run: TaskRun) -> State | None:
     planned = run.planned
     inputs = run.inputs = dict(planned.constants)
-    for edge, state in zip(planned.edges, run.upstream):
+    for edge, state in zip(planned.edges, run.upstream, strict=True):
         if edge.key is not None:
             inputs[edge.key] = (
                 state._held
@@ -297,7 +296,7 @@ def _check_given_cache(run: TaskRun) -> State | None:
     state, task = run.state, run.planned.task
     if not isinstance(state, Cached):
         return None
-    validator = task.cache_validator or (duration_only if task.cache_for else never_use)
+    validator: Any = task.cache_validator or (duration_only if task.cache_for else never_use)
     if validator(state, run.inputs, context.get("parameters", {})):
         return state
     _change(run, Pending("Cache was invalid; ready to run."))
@@ -345,10 +344,7 @@ def _call(run: TaskRun) -> Any:
         method = _printing_to_log(method, get_logger("TaskRunner"))
     if not task.timeout:
         return method(**run.inputs)
-    seconds = task.timeout
-    if isinstance(seconds, timedelta):
-        seconds = seconds.total_seconds()
-    return call_with_timeout(method, run.inputs, seconds)
+    return call_with_timeout(method, run.inputs, task.timeout)
 
 
 def _printing_to_log(method: Callable[..., Any], logger: logging.Logger) -> Callable[..., Any]:
@@ -391,9 +387,7 @@ def _retry(run: TaskRun) -> State | None:
         return None
     if task.retry_on is not None and not isinstance(state.result, tuple(_types(task.retry_on))):
         return None
-    kept = {
-        key: context[key] for key in ("task_loop_count", "task_loop_result") if key in context
-    }
+    kept = {key: context[key] for key in ("task_loop_count", "task_loop_result") if key in context}
     retrying = Retrying(
         f"Retrying Task (after attempt {run.run_count} of {task.max_retries + 1})",
         context=kept,
@@ -496,6 +490,4 @@ def _is_due(state: Scheduled) -> bool:
 
 
 def _log(level: str, run: TaskRun, message: str, error: BaseException | None = None) -> None:
-    getattr(get_logger("TaskRunner"), level)(
-        "Task %r: %s", run.full_name, message, exc_info=error
-    )
+    getattr(get_logger("TaskRunner"), level)("Task %r: %s", run.full_name, message, exc_info=error)

@@ -82,7 +82,8 @@ class TaskRunner(Runner):
             in_place=False,
             edges=lambda _: edges,
         )
-        self.logger.info("Task %r: Starting task run...", values.get("task_full_name", planned.name))
+        name = values.get("task_full_name", planned.name)
+        self.logger.info("Task %r: Starting task run...", name)
         return run_task(scope, planned, states, values.get("map_index"), state)
 
     def _planned(self, edges: list[Edge]) -> PlannedTask:
@@ -90,7 +91,7 @@ class TaskRunner(Runner):
             index=0,
             task=self.task,
             name=self.task.name,
-            slug=run_context.get("task_slug") or self.task.slug,
+            slug=str(run_context.get("task_slug") or self.task.slug or self.task.name),
             edges=tuple(
                 PlannedEdge(0, edge.key, bool(edge.mapped), bool(edge.flattened)) for edge in edges
             ),

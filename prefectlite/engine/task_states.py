@@ -18,7 +18,7 @@ class MappedResult(Result):
         super().__init__()
 
     @property
-    def value(self) -> Any:  # type: ignore[override]
+    def value(self) -> Any:
         """The list of the elements' values."""
         return [state.result for state in self._states]
 

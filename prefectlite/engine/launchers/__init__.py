@@ -1,4 +1,4 @@
-"""One launcher for each kind of executor: in the driver's thread, in threads, in processes, on Dask.
+"""One launcher for each kind of executor: the driver's thread, threads, processes, Dask.
 
 A launcher hands the submissions of a run to its executor and turns what comes back to events. It
 is chosen by what the executor says of itself (see `prefectlite.executors.base`).
@@ -6,12 +6,14 @@ is chosen by what the executor says of itself (see `prefectlite.executors.base`)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prefectlite.engine.driver import Driver, Launcher
 
 if TYPE_CHECKING:
     from prefectlite.executors.base import Executor
+    from prefectlite.executors.dask import DaskExecutor
+    from prefectlite.executors.local_dask import LocalDaskExecutor
 
 __all__ = ["launcher_for"]
 
@@ -26,18 +28,21 @@ def launcher_for(executor: Executor, driver: Driver) -> Launcher:
     Returns:
         A launcher for that run.
     """
+    launcher: Launcher
     if executor.kind == "cluster":
         from prefectlite.engine.launchers.cluster import ClusterLauncher
 
-        return ClusterLauncher(executor, driver)
-    if executor.kind == "processes":
+        launcher = ClusterLauncher(cast("DaskExecutor", executor), driver)
+    elif executor.kind == "processes":
         from prefectlite.engine.launchers.processes import ProcessLauncher
 
-        return ProcessLauncher(executor, driver)
-    if executor.kind == "threads":
+        launcher = ProcessLauncher(cast("LocalDaskExecutor", executor), driver)
+    elif executor.kind == "threads":
         from prefectlite.engine.launchers.threads import ThreadLauncher
 
-        return ThreadLauncher(executor, driver)
-    from prefectlite.engine.launchers.inline import InlineLauncher
+        launcher = ThreadLauncher(executor, driver)
+    else:
+        from prefectlite.engine.launchers.inline import InlineLauncher
 
-    return InlineLauncher(driver)
+        launcher = InlineLauncher(driver)
+    return launcher

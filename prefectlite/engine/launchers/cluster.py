@@ -56,13 +56,15 @@ class ClusterLauncher:
         self._plan = driver.plan
         self._token = uuid.uuid4().hex
         self.key = f"prefectlite-{self._token}"
-        self._handles: dict[int, dict[int, Future]] = {s.index: {} for s in self._plan.segments}
-        self._flying: dict[tuple[int, int], Future] = {}
-        self._gathered: dict[int, Future] = {}
+        self._handles: dict[int, dict[int, Future[Any]]] = {
+            s.index: {} for s in self._plan.segments
+        }
+        self._flying: dict[tuple[int, int], Future[Any]] = {}
+        self._gathered: dict[int, Future[Any]] = {}
         self._previous: dict[tuple[int, int], Any] = {}
         self._lost: dict[tuple[int, int], int] = {}
         self._silent: set[tuple[int, int]] = set()
-        self._literals: dict[int, Future] = {}
+        self._literals: dict[int, Future[Any]] = {}
         self._flat: dict[int, list[tuple[int, int]]] = {}
         self._looked = self._heard = time.monotonic()
         self._warned = False
@@ -130,7 +132,7 @@ class ClusterLauncher:
             resources=resources_of(head.task.tags),
         )
         handles, flying = self._handles[segment.index], self._flying
-        for element, future in zip(submit.elements, futures):
+        for element, future in zip(submit.elements, futures, strict=True):
             handles[element] = flying[segment.index, element] = future
 
     def _feed(self, upstream: int, link: Link, elements: Sequence[int]) -> list[Sequence[Any]]:
@@ -152,7 +154,7 @@ class ClusterLauncher:
             return [blocks, [places[element][1] for element in elements]]
         return [[handles[0]] * len(elements)]
 
-    def _gather(self, upstream: int) -> Future:
+    def _gather(self, upstream: int) -> Future[Any]:
         """The blocks of all elements as one future, for the many elements that share them."""
         handles = self._handles[upstream]
         key = f"gather-{self._token[:16]}{uuid.uuid4().hex[:16]}"
@@ -173,9 +175,7 @@ class ClusterLauncher:
     def _literals_of(self, segment: Segment) -> list[int]:
         if not self._literals:
             return []
-        wanted = {
-            edge.upstream for task in segment.tasks for edge in self._plan.tasks[task].edges
-        }
+        wanted = {edge.upstream for task in segment.tasks for edge in self._plan.tasks[task].edges}
         return sorted(wanted & self._literals.keys())
 
     def _initial(self, segment: Segment, submit: Submit) -> list[State] | None:
@@ -191,7 +191,7 @@ class ClusterLauncher:
         self._driver.inbox.put(lambda: self._read(message))
 
     def _read(self, message: bytes) -> Sequence[Event]:
-        worker, letters = pickle.loads(message)  # noqa: S301 - from our own workers
+        worker, letters = pickle.loads(message)
         self._heard = time.monotonic()
         events: list[Event] = []
         for letter in letters:
@@ -278,7 +278,7 @@ class ClusterLauncher:
                 self._plan.flow_name,
             )
 
-    def _is_lost(self, run: tuple[int, int], future: Future | None) -> Event:
+    def _is_lost(self, run: tuple[int, int], future: Future[Any] | None) -> Event:
         """A submission ended without an answer: its upstream's fault, a worker's, or its own."""
         self._flying.pop(run)
         attempt = self._driver.run_state.attempt(*run)
@@ -311,8 +311,9 @@ class ClusterLauncher:
                 "or read less at a time, or look into the workers' logs."
             )
         return ExecutorError(
-            f"Task {name!r} could not be run on the cluster: "
-            f"{error!r}." if error is not None else f"Task {name!r} got lost on the cluster."
+            f"Task {name!r} could not be run on the cluster: {error!r}."
+            if error is not None
+            else f"Task {name!r} got lost on the cluster."
         )
 
     # the end

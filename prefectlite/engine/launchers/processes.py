@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Event, Finished, Lost, Release, Submit, Waiting
@@ -56,7 +56,7 @@ class ProcessLauncher:
             try:
                 file.write(pack_run(driver, self.key, all_values=True))
             except BaseException:
-                os.unlink(self._path)
+                Path(self._path).unlink()
                 raise
 
     def submit(self, submit: Submit) -> Sequence[Event]:
@@ -134,7 +134,7 @@ class ProcessLauncher:
             if self._lost[run] <= MOST_LOST:
                 return [Lost(*run, submit.attempt)]
             return [self._fail(submit, element, submit.link, answer)]
-        block, record = pickle.loads(answer)  # noqa: S301 - from our own process
+        block, record = pickle.loads(answer)
         if record.unloadable is not None:
             planned = self._plan.tasks[self._plan.segments[run[0]].tasks[submit.link]]
             error = explain_unloadable(self._plan, planned, record.unloadable)
@@ -174,8 +174,7 @@ class ProcessLauncher:
         self._close()
 
     def _close(self) -> None:
-        if os.path.exists(self._path):
-            os.unlink(self._path)
+        Path(self._path).unlink(missing_ok=True)
 
 
 class _Answer:

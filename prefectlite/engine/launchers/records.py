@@ -1,4 +1,4 @@
-"""Turn the records of runs in other processes to states on the driver, with log lines and events."""
+"""Turn the records of runs in other processes to states, log lines and events on the driver."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class RecordKeeper:
             blocks: list[Block | None] = executor.fetch([future for _, _, future in batch])
             if len(blocks) != len(batch):
                 blocks = [_fetched(executor, future) for _, _, future in batch]
-            for (task, element, _), block in zip(batch, blocks):
+            for (task, element, _), block in zip(batch, blocks, strict=True):
                 if block is not None and block.kept and task in block.kept:
                     state = self._driver.states.get(task, element)
                     state._held = block.kept[task]._held
