@@ -232,12 +232,23 @@ def _topological(
             if not missing[downstream]:
                 ready.append(downstream)
     if len(order) < len(missing):
-        on_cycle = sorted(task.name for task, count in missing.items() if count)
+        names = " -> ".join(task.name for task in _cycle(incoming, set(missing) - set(order)))
         raise FlowCompileError(
-            f"Flow {flow.name!r} has a cycle through these tasks: {', '.join(on_cycle)}. "
+            f"Flow {flow.name!r} has a cycle: {names}. "
             "A task cannot wait for itself: remove one of the edges between them."
         )
     return order
+
+
+def _cycle(incoming: Mapping[Task, list[Edge]], stuck: set[Task]) -> list[Task]:
+    """One cycle among tasks that all wait for others of them, its first task last again."""
+    task = min(stuck, key=lambda task: task.name)
+    way: dict[Task, None] = {}
+    while task not in way:
+        way[task] = None
+        task = next(e.upstream_task for e in incoming[task] if e.upstream_task in stuck)
+    walked = list(way)
+    return [task, *reversed(walked[walked.index(task) :])]
 
 
 def _chains(tasks: tuple[PlannedTask, ...], fuse: bool) -> tuple[list[list[int]], dict[int, str]]:
