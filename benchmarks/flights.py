@@ -39,7 +39,8 @@ def flights_flow(kept: bool) -> Prepare:
         def run() -> Any:
             with configured({"flows.checkpointing": kept}):
                 state = flow.run(parameters={"months": months, "split": split})
-            assert state is not None
+            if state is None or not state.is_successful():
+                raise RuntimeError(f"The flow run did not succeed: {state and state.message}")
             worst = state.result[flow.get_tasks(name="worst_routes")[0]].result
             shutil.rmtree(folder)
             return worst.head(10).values.tolist()
