@@ -1,0 +1,45 @@
+"""The executors that tests run on, with one Dask cluster of two processes for all of them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
+
+EXECUTORS = ["local", "sync", "threads", "processes", "dask"]
+IN_OTHER_PROCESSES = ["processes", "dask"]
+
+_cluster: Any = None
+
+
+def cluster() -> Any:
+    """The cluster, started on first use; a real scheduler and two worker processes."""
+    global _cluster
+    if _cluster is None:
+        from distributed import LocalCluster
+
+        with warnings.catch_warnings():
+            # somebody else's dashboard may have the usual port
+            warnings.filterwarnings("ignore", message="(?s).*Port .* is already in use")
+            _cluster = LocalCluster(
+                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+            )
+    return _cluster
+
+
+def close_cluster() -> None:
+    """End the cluster, if there is one."""
+    global _cluster
+    if _cluster is not None:
+        _cluster.close()
+        _cluster = None
+
+
+def executor_of_kind(kind: str) -> Executor:
+    """A new executor of two slots, of a kind out of `EXECUTORS`."""
+    if kind == "local":
+        return LocalExecutor()
+    if kind == "dask":
+        return DaskExecutor(cluster().scheduler_address)
+    return LocalDaskExecutor(scheduler=kind, num_workers=2)
