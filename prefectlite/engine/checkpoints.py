@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.core.parameter import Parameter
-from prefectlite.engine.cache_validators import duration_only, hash_inputs
+from prefectlite.engine.cache_validators import hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
 from prefectlite.engine.state import Cached, Failed, State, Success
@@ -137,7 +137,7 @@ def check_cache(run: TaskRun) -> State | None:
     if task.cache_for is None:
         return None
     candidates: list[Cached] = context.get("caches", {}).get(cache_key(run.planned), [])
-    validator: Any = task.cache_validator or duration_only
+    validator = task.cache_validator
     for candidate in candidates:
         if validator(candidate, run.inputs, context.get("parameters", {})):
             return candidate.load_result(candidate._result)

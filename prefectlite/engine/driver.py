@@ -55,6 +55,9 @@ class Launcher(Protocol):
 
     submit_ahead: bool
     eager: bool
+    # maps of more elements, and these segments, are sent bit by bit
+    most_ahead: int | None
+    batched: Collection[int]
 
     def submit(self, submit: Submit) -> Sequence[Event]: ...
 
@@ -120,6 +123,8 @@ class Driver:
             submit_ahead=launcher.submit_ahead,
             waits_for_timers=self.waits,
             releases=launcher.submit_ahead,
+            most_ahead=launcher.most_ahead,
+            batched=launcher.batched,
         )
         try:
             self._handle(Started())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import prefectlite
 from prefectlite.core.edge import Edge
 from prefectlite.core.parameter import Parameter
+from prefectlite.core.task import batch_size_of
 from prefectlite.exceptions import FlowCompileError
 from prefectlite.tasks.core.constants import Constant
 
@@ -95,7 +96,8 @@ class Segment:
 
     `inputs` are the edges that enter the segment at its head from other segments; `depth` is the
     length of the longest way to it, so that deeper work can go first; `measure` is what the maps
-    over its last task's result need to know of it.
+    over its last task's result need to know of it; `batch_size` how many elements go to a worker
+    at a time (a number, "auto", or None for one by one).
     """
 
     index: int
@@ -105,6 +107,7 @@ class Segment:
     inputs: tuple[tuple[int, Link], ...]
     consumers: tuple[Consumer, ...]
     measure: Measure
+    batch_size: int | str | None
 
     @property
     def head(self) -> int:
@@ -351,6 +354,7 @@ def _segments(
             inputs=inputs[number],
             consumers=tuple(consumers[number]),
             measure=measures[number],
+            batch_size=_batch_size(tasks, chain),
         )
         for number, chain in enumerate(chains)
     )
@@ -365,6 +369,14 @@ def link_between(edge: PlannedEdge, upstream: PlannedTask, downstream: PlannedTa
     if not upstream.mapped:
         return Link.ITEM
     return Link.FLAT if edge.flattened else Link.ELEMENT
+
+
+def _batch_size(tasks: tuple[PlannedTask, ...], chain: list[int]) -> int | str | None:
+    """The first batch size that a task of the chain asks for; only maps have any."""
+    if not tasks[chain[0]].mapped:
+        return None
+    sizes = (batch_size_of(tasks[index].task) for index in chain)
+    return next((size for size in sizes if size is not None), None)
 
 
 def _measure(edge: PlannedEdge, link: Link) -> Measure:

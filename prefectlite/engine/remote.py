@@ -12,7 +12,7 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from prefectlite.engine.task_run import RunScope, TaskRun
 from prefectlite.engine.upstream import element_state, flat_item, summarise
 
 WHOLE = -1
+Feeds = Mapping[tuple[int, Link], Any]
 
 
 @dataclass(slots=True)
@@ -66,6 +67,10 @@ class LinkRecord:
     left_size: int | None
     kept: bool
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.task, self.began, self.ended, self.run_count, self.changes, self.state)
+        return LinkRecord, (*fields, self.left_size, self.kept)
+
 
 @dataclass(slots=True)
 class RunRecord:
@@ -80,6 +85,10 @@ class RunRecord:
     summary: Any = None
     due: float | None = None
     unloadable: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.segment, self.element, self.attempt, self.reached, self.deferred, self.links)
+        return RunRecord, (*fields, self.summary, self.due, self.unloadable)
 
 
 @dataclass(slots=True)
@@ -116,23 +125,18 @@ class ElementRun:
         shared: SharedRun,
         segment: Segment,
         element: int,
-        feeds: Sequence[Any],
-        literals: Sequence[int] = (),
+        feeds: Feeds,
+        literals: Mapping[int, State] | None = None,
+        previous: Block | None = None,
     ) -> None:
         self.shared = shared
         self.segment = segment
         self.element = element
         self.states: dict[int, State] = {}
         self.records: list[LinkRecord] = []
-        self._feeds: dict[tuple[int, Link], Any] = {}
-        iterator = iter(feeds)
-        for upstream, link in segment.inputs:
-            feed = next(iterator)
-            if link is Link.FLAT:
-                feed = (feed, next(iterator))
-            self._feeds[upstream, link] = feed
-        self._literals = {task: next(iterator) for task in literals}
-        self.previous: Block | None = next(iterator, None)
+        self._feeds = feeds
+        self._literals = literals
+        self._previous = previous
         self._changes: list[tuple[str, str | None, float, int]] = []
         self._began = 0.0
         self._run_count = 1
@@ -149,8 +153,8 @@ class ElementRun:
             The block and the record.
         """
         shared, segment = self.shared, self.segment
-        if self.previous is not None:
-            self.states.update(self.previous.kept or {})
+        if self._previous is not None:
+            self.states.update(self._previous.kept or {})
         record = RunRecord(segment.index, self.element, attempt, link)
         first = shared.plan.tasks[segment.tasks[link]]
         if not all_finished(self.upstream(first, self.element)):
@@ -186,7 +190,10 @@ class ElementRun:
         plan = self.shared.plan
         upstream = plan.tasks[edge.upstream]
         if upstream.known:
-            known = self._literals.get(edge.upstream) or self.shared.known[edge.upstream]
+            known = self.shared.known.get(edge.upstream)
+            if known is None:
+                assert self._literals is not None
+                known = self._literals[edge.upstream]
             return element_state(edge, known, self.element)
         if edge.upstream in self.states:
             return self.states[edge.upstream]
@@ -284,11 +291,6 @@ def _not_finished() -> State:
     from prefectlite.engine.state import Pending
 
     return Pending()
-
-
-def gather_blocks(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks of all elements as one value, for maps that share them."""
-    return list(blocks)
 
 
 _runs: dict[str, SharedRun] = {}

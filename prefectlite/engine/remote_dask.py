@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
 from prefectlite.engine.remote import (
     Block,
     ElementRun,
@@ -23,7 +25,7 @@ FLUSH_SECONDS = 0.02
 
 def run_element(
     element: int,
-    *feeds: Any,
+    *cells: Any,
     run: str,
     segment: int,
     link: int = 0,
@@ -35,29 +37,77 @@ def run_element(
 
     Args:
         element: The element.
-        *feeds: See `ElementRun`.
+        *cells: See `element_feeds`; after them the states of `literals`, and where the run goes on
+            from a link the block that the run before left.
         run: The run's key.
         segment: The segment's index.
         link: The position of the first task to run.
         attempt: The number of the submission.
         initial: The state the first task starts from.
-        literals: The tasks whose states come last among `feeds`, in this order.
+        literals: The known tasks whose states come as cells.
     """
     worker = this_worker()
+    outbox = _outbox(worker)
     try:
         shared = shared_run(run, lambda: installed(run))
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        record = RunRecord(segment, element, attempt, link, unloadable=reason)
-        _outbox(worker).post(run, record, urgent=True)
+        outbox.post(run, [_unloadable(error, segment, element, attempt, link)], urgent=True)
         return Block()
-    outbox = _outbox(worker)
     planned = shared.plan.segments[segment]
+    feeds, rest = element_feeds(planned, cells)
+    large = dict(zip(literals, rest, strict=False))
+    before = rest[len(literals) :]
+    previous = block_at(before[0], before[1].position if before[1:] else None) if before else None
     with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
-        running = ElementRun(shared, planned, element, feeds, literals)
+        running = ElementRun(shared, planned, element, feeds, large, previous)
         block, record = running.run(link, attempt, initial)
-    outbox.post(run, record, urgent=_is_urgent(shared, record))
+    outbox.post(run, [record], urgent=_is_urgent(shared, record))
     return block
+
+
+def run_batch(
+    elements: Sequence[int],
+    *arguments: Any,
+    run: str,
+    segment: int,
+    literals: tuple[int, ...] = (),
+) -> list[Block]:
+    """Run several elements of a segment on this worker, one after the other.
+
+    Args:
+        elements: The elements.
+        *arguments: See `batch_feeds`; after them the states of `literals`.
+        run: The run's key.
+        segment: The segment's index.
+        literals: The known tasks whose states come as arguments.
+
+    Returns:
+        One block an element.
+    """
+    worker = this_worker()
+    outbox = _outbox(worker)
+    try:
+        shared = shared_run(run, lambda: installed(run))
+    except Exception as error:
+        records = [_unloadable(error, segment, element, 1, 0) for element in elements]
+        outbox.post(run, records, urgent=True)
+        return [Block() for _ in elements]
+    planned = shared.plan.segments[segment]
+    feeds, rest = batch_feeds(planned, len(elements), arguments)
+    large = dict(zip(literals, rest, strict=True))
+    blocks, records = [], []
+    with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
+        for element, feed in zip(elements, feeds, strict=True):
+            block, record = ElementRun(shared, planned, element, feed, large).run(0, 1, None)
+            blocks.append(block)
+            records.append(record)
+    outbox.post(run, records, urgent=True)
+    return blocks
+
+
+def _unloadable(error: Exception, segment: int, element: int, attempt: int, link: int) -> RunRecord:
+    reason = f"{type(error).__name__}: {error}"
+    return RunRecord(segment, element, attempt, link, unloadable=reason)
 
 
 def _is_urgent(shared: SharedRun, record: RunRecord) -> bool:

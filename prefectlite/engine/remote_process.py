@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefectlite.engine.portable import dumps
-from prefectlite.engine.remote import ElementRun, RunRecord, shared_run
+from prefectlite.engine.remote import Block, ElementRun, Feeds, RunRecord, shared_run
 from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
 from prefectlite.executors.process_pool import send_message
@@ -19,7 +18,8 @@ def run_in_process(
     element: int,
     link: int,
     attempt: int,
-    feeds: tuple[Any, ...],
+    feeds: Feeds,
+    previous: Block | None,
     initial: State | None,
 ) -> bytes:
     """Run one element of a segment.
@@ -32,6 +32,7 @@ def run_in_process(
         link: The position of the first task to run.
         attempt: The number of the submission.
         feeds: See `ElementRun`.
+        previous: See `ElementRun`.
         initial: The state the first task starts from.
 
     Returns:
@@ -43,6 +44,6 @@ def run_in_process(
         reason = f"{type(error).__name__}: {error}"
         return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))
     with forwarding_logs(shared, send_message):
-        running = ElementRun(shared, shared.plan.segments[segment], element, feeds)
+        running = ElementRun(shared, shared.plan.segments[segment], element, feeds, None, previous)
         block, record = running.run(link, attempt, initial)
     return dumps((block, record))

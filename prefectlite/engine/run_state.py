@@ -7,7 +7,7 @@ resolves dependencies by itself gets a run as soon as what it depends on was *su
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prefectlite.engine.events import (
@@ -63,6 +63,8 @@ class Runs:
     waits: dict[int, int] = field(default_factory=dict)
     readers: int = 0
     element_readers: list[int] = field(default_factory=list)
+    # whether those downstream may be submitted as soon as these runs are
+    ahead: bool = False
 
     @property
     def settled(self) -> bool:
@@ -80,6 +82,9 @@ class RunState:
         waits_for_timers: Whether a run that rests until a time counts as still to come. If not,
             the run ends when nothing else is left.
         releases: Whether `Release` instructions are wanted.
+        most_ahead: Maps of more elements are sent bit by bit, so those downstream wait until they
+            finish; None for no limit.
+        batched: Segments whose elements are sent in batches; the same holds for them.
 
     Example:
         ```python
@@ -95,12 +100,16 @@ class RunState:
         submit_ahead: bool = False,
         waits_for_timers: bool = True,
         releases: bool = False,
+        most_ahead: int | None = None,
+        batched: Collection[int] = (),
     ) -> None:
         self.plan = plan
         self.known = known
         self.submit_ahead = submit_ahead
         self.waits_for_timers = waits_for_timers
         self.releases = releases
+        self.most_ahead = most_ahead
+        self.batched = batched
         self.cancelled = False
         self.finished = False
         self.active = 0
@@ -189,6 +198,11 @@ class RunState:
 
     def _set_length(self, runs: Runs, length: int) -> None:
         runs.length = runs.unready = runs.unfinished = length
+        runs.ahead = (
+            self.submit_ahead
+            and runs.segment.index not in self.batched
+            and (self.most_ahead is None or length <= self.most_ahead)
+        )
         runs.status = bytearray(length)
         runs.ready = bytearray(length)
         runs.tails = [_MAPPED] * length
@@ -246,7 +260,7 @@ class RunState:
             runs.status[element] = SUBMITTED
         self.active += len(elements)
         self._out.append(Submit(runs.segment.index, elements))
-        if self.submit_ahead:
+        if runs.ahead:
             self._became_ready(runs, elements)
 
     def _submit_again(self, runs: Runs, element: int) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from prefectlite import triggers
 from prefectlite.core.edge import Edge
 from prefectlite.engine import signals
-from prefectlite.engine.cache_validators import duration_only, never_use
 from prefectlite.engine.checkpoints import (
     check_cache,
     check_target,
@@ -296,7 +295,7 @@ def _check_given_cache(run: TaskRun) -> State | None:
     state, task = run.state, run.planned.task
     if not isinstance(state, Cached):
         return None
-    validator: Any = task.cache_validator or (duration_only if task.cache_for else never_use)
+    validator = task.cache_validator
     if validator(state, run.inputs, context.get("parameters", {})):
         return state
     _change(run, Pending("Cache was invalid; ready to run."))

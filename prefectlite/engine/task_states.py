@@ -48,7 +48,8 @@ class TaskStates:
         """Make room for the elements of a mapped task."""
         given = self.given.get(task)
         states = list(given.map_states[:length]) if isinstance(given, Mapped) else []
-        states += [Pending() for _ in range(length - len(states))]
+        # one for all that have not begun: a million elements need no million objects for that
+        states += [Pending()] * (length - len(states))
         self._elements[task] = states
 
     def collapse(self, task: int) -> None:

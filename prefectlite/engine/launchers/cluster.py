@@ -9,17 +9,19 @@ from __future__ import annotations
 import pickle
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Deferred, Event, Finished, Lost, Release, Submit, Waiting
+from prefectlite.engine.feeding import Picked
+from prefectlite.engine.launchers.batches import WINDOW, ElementQueue
+from prefectlite.engine.launchers.feeds import Feeds
 from prefectlite.engine.launchers.records import RecordKeeper
 from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
-from prefectlite.engine.plan import Link, Segment
+from prefectlite.engine.plan import Segment
 from prefectlite.engine.portable import size_of
-from prefectlite.engine.remote import WHOLE, Block, RunRecord, gather_blocks
-from prefectlite.engine.remote_dask import identity, run_element
-from prefectlite.engine.run_state import flat_items
+from prefectlite.engine.remote import Block, RunRecord
+from prefectlite.engine.remote_dask import identity, run_batch, run_element
 from prefectlite.engine.state import Failed, State
 from prefectlite.engine.upstream import summarise
 from prefectlite.exceptions import ExecutorError, WorkerLostError
@@ -49,6 +51,8 @@ class ClusterLauncher:
 
     submit_ahead = True
     eager = False
+    most_ahead: int | None = WINDOW
+    batched: Collection[int]
 
     def __init__(self, executor: DaskExecutor, driver: Driver) -> None:
         self._executor = executor
@@ -56,16 +60,21 @@ class ClusterLauncher:
         self._plan = driver.plan
         self._token = uuid.uuid4().hex
         self.key = f"prefectlite-{self._token}"
-        self._handles: dict[int, dict[int, Future[Any]]] = {
-            s.index: {} for s in self._plan.segments
+        self._feeds = Feeds(driver, executor)
+        self._queues: dict[int, ElementQueue] = {}
+        self._batch_sizes = {
+            segment.index: segment.batch_size or executor.batch_size
+            for segment in driver.plan.segments
+            if segment.mapped
         }
+        self.batched = [index for index, size in self._batch_sizes.items() if size is not None]
         self._flying: dict[tuple[int, int], Future[Any]] = {}
-        self._gathered: dict[int, Future[Any]] = {}
         self._previous: dict[tuple[int, int], Any] = {}
         self._lost: dict[tuple[int, int], int] = {}
         self._silent: set[tuple[int, int]] = set()
         self._literals: dict[int, Future[Any]] = {}
-        self._flat: dict[int, list[tuple[int, int]]] = {}
+        self._counted = 0.0
+        self._last_slots = 0
         self._looked = self._heard = time.monotonic()
         self._warned = False
         self._records = RecordKeeper(driver)
@@ -90,87 +99,106 @@ class ClusterLauncher:
     # submitting
 
     def submit(self, submit: Submit) -> Sequence[Event]:
-        """Send runs with the futures of what they depend on."""
-        segment, elements = self._plan.segments[submit.segment], submit.elements
-        columns: list[Sequence[Any]] = [elements]
-        for upstream, link in segment.inputs:
-            columns.extend(self._feed(upstream, link, elements))
+        """Send runs with the futures of what they depend on, or have them wait for their turn."""
+        segment = self._plan.segments[submit.segment]
+        waits_its_turn = segment.mapped and not self._driver.run_state.runs[segment.index].ahead
+        if not waits_its_turn or submit.attempt > 1 or self._initial(segment, submit) is not None:
+            self._send(segment, submit)
+            return ()
+        queue = self._queues.get(segment.index)
+        if queue is None:
+            queue = ElementQueue(self._batch_sizes[segment.index])
+            self._queues[segment.index] = queue
+        queue.put(submit.elements)
+        self._send_from(segment, queue)
+        return ()
+
+    def _send_from(self, segment: Segment, queue: ElementQueue) -> None:
+        """Send what a segment's queue lets go: single elements together, batches one by one."""
+        batches = queue.take(self._slots())
+        single = [batch[0] for batch in batches if len(batch) == 1]
+        if single:
+            self._send(segment, Submit(segment.index, single))
+        for batch in batches:
+            if len(batch) > 1:
+                self._send_batch(segment, batch)
+
+    def _send_batch(self, segment: Segment, elements: list[int]) -> None:
+        literals = self._literals_of(segment)
+        arguments = self._feeds.batch(segment, elements)
+        arguments += [self._literals[task] for task in literals]
+        shared = {"run": self.key, "segment": segment.index, "literals": tuple(literals)}
+        key = (self._group(segment), elements[0], "batch", len(elements))
+        (future,) = self._executor.send(
+            run_batch,
+            [key],
+            [[elements], *([a] for a in arguments)],
+            shared,
+            **self._options(segment),
+        )
+        for position, element in enumerate(elements):
+            self._feeds.put(segment.index, element, future, position)
+            self._flying[segment.index, element] = future
+
+    def _send(self, segment: Segment, submit: Submit) -> None:
+        elements = submit.elements
+        columns: list[Sequence[Any]] = [elements, *self._feeds.columns(segment, elements)]
         shared: dict[str, Any] = {"run": self.key, "segment": segment.index}
         literals = self._literals_of(segment)
         if literals:
             shared["literals"] = tuple(literals)
             columns.extend([self._literals[task]] * len(elements) for task in literals)
         if submit.link:
-            columns.append([self._previous[segment.index, element] for element in elements])
+            block, position = self._previous[segment.index, elements[0]]
+            columns.append([block])
+            if position is not None:
+                columns.append([Picked(position)])
         if submit.link or submit.attempt > 1:
             shared.update(link=submit.link, attempt=submit.attempt)
         initial = self._initial(segment, submit)
         if initial is None:
-            self._send(segment, submit, columns, shared)
-            return ()
+            self._send_rows(segment, submit, columns, shared)
+            return
         for row, element in enumerate(elements):
             one = Submit(segment.index, (element,), submit.link, submit.attempt)
             cells = [[column[row]] for column in columns]
-            self._send(segment, one, cells, {**shared, "initial": initial[row]})
-        return ()
+            self._send_rows(segment, one, cells, {**shared, "initial": initial[row]})
 
-    def _send(
+    def _send_rows(
         self,
         segment: Segment,
         submit: Submit,
         columns: Sequence[Sequence[Any]],
         shared: dict[str, Any],
     ) -> None:
-        head = self._plan.tasks[segment.head]
-        group = f"{head.name}-{self._token[:24]}{segment.index:08x}"
+        group = self._group(segment)
         futures = self._executor.send(
             run_element,
             [(group, element, submit.attempt) for element in submit.elements],
             columns,
             shared,
-            priority=segment.depth,
-            resources=resources_of(head.task.tags),
+            **self._options(segment),
         )
-        handles, flying = self._handles[segment.index], self._flying
         for element, future in zip(submit.elements, futures, strict=True):
-            handles[element] = flying[segment.index, element] = future
+            self._feeds.put(segment.index, element, future, None)
+            self._flying[segment.index, element] = future
 
-    def _feed(self, upstream: int, link: Link, elements: Sequence[int]) -> list[Sequence[Any]]:
-        """The argument columns that carry the blocks of one upstream segment."""
-        ended = self._driver.run_state.runs[upstream].ended
-        if ended is not None:
-            state = self._driver.states.whole(self._plan.segments[upstream].tail)
-            return [[state] * len(elements)]
-        handles = self._handles[upstream]
-        if link is Link.ELEMENT:
-            return [[handles[element] for element in elements]]
-        if link is Link.REDUCE:
-            return [[[handles[element] for element in sorted(handles)]]]
-        if link is Link.SHARED_MAP:
-            return [[self._gather(upstream)] * len(elements)]
-        if link is Link.FLAT:
-            places = self._flat_places(upstream)
-            blocks = [handles[places[element][0]] for element in elements]
-            return [blocks, [places[element][1] for element in elements]]
-        return [[handles[0]] * len(elements)]
+    def _group(self, segment: Segment) -> str:
+        """What Dask's dashboard groups a segment's futures under: the name of its first task."""
+        name = self._plan.tasks[segment.head].name
+        return f"{name}-{self._token[:24]}{segment.index:08x}"
 
-    def _gather(self, upstream: int) -> Future[Any]:
-        """The blocks of all elements as one future, for the many elements that share them."""
-        handles = self._handles[upstream]
-        key = f"gather-{self._token[:16]}{uuid.uuid4().hex[:16]}"
-        blocks = [handles[element] for element in sorted(handles)]
-        return self._executor.send(gather_blocks, [key], [[blocks]], {})[0]
+    def _options(self, segment: Segment) -> dict[str, Any]:
+        tags = self._plan.tasks[segment.head].task.tags
+        return {"priority": segment.depth, "resources": resources_of(tags)}
 
-    def _flat_places(self, upstream: int) -> list[tuple[int, int]]:
-        """For each element of a flattened map: which upstream element, and which item of it."""
-        if upstream not in self._flat:
-            places = []
-            for element, tail in enumerate(self._driver.run_state.runs[upstream].tails):
-                count = flat_items(tail)
-                whole = not tail.successful or tail.skipped or tail.length in (None, -1)
-                places += [(element, WHOLE if whole else item) for item in range(count)]
-            self._flat[upstream] = places
-        return self._flat[upstream]
+    def _slots(self) -> int:
+        """How many futures the workers run at a time; asked for now and then only."""
+        now = time.monotonic()
+        if now - self._counted > 5.0 or not self._last_slots:
+            self._counted = now
+            self._last_slots = self._executor.slots
+        return max(self._last_slots, 1)
 
     def _literals_of(self, segment: Segment) -> list[int]:
         if not self._literals:
@@ -195,27 +223,42 @@ class ClusterLauncher:
         self._heard = time.monotonic()
         events: list[Event] = []
         for letter in letters:
-            if isinstance(letter, RunRecord):
-                events.extend(self._answer(letter, worker))
+            if isinstance(letter, list):
+                self._came_back(letter)
+                for record in letter:
+                    events.extend(self._answer(record, worker))
             else:
                 self._records.log(letter)
         return events
+
+    def _came_back(self, records: list[RunRecord]) -> None:
+        """Let the next elements of the segment go in the place of those that are done."""
+        index = records[0].segment
+        queue = self._queues.get(index)
+        if queue is None or records[0].attempt > 1:
+            return
+        links = [link for record in records for link in record.links]
+        queue.measured(len(records), max(links[-1].ended - links[0].began, 0.0) if links else 0.0)
+        for record in records:
+            queue.is_over(record.element)
+        self._send_from(self._plan.segments[index], queue)
 
     def _answer(self, record: RunRecord, worker: str) -> Sequence[Event]:
         run = (record.segment, record.element)
         run_state = self._driver.run_state
         if run not in self._flying or run_state.attempt(*run) != record.attempt:
             return ()
-        future = self._flying.pop(run)
+        self._flying.pop(run)
+        handle = self._feeds.get(*run)
         self._silent.discard(run)
         if record.unloadable is not None:
             return [self._fail(run, record.reached, self._unloadable(record))]
         if record.deferred:
             return [Deferred(*run, record.attempt, record.reached)]
-        self._records.keep(record, future, worker)
+        self._records.keep(record, handle, worker)
         if record.summary is not None:
             return [Finished(*run, record.attempt, (record.summary,))]
-        self._previous[run] = future
+        self._previous[run] = handle
         return [Waiting(*run, record.attempt, record.reached, record.due)]
 
     def _unloadable(self, record: RunRecord) -> ExecutorError:
@@ -232,11 +275,11 @@ class ClusterLauncher:
         attempt = self._driver.run_state.attempt(*run)
         block = Block(state, {task: state})
         if link == len(segment.tasks) - 1:
-            self._handles[run[0]][run[1]] = self._executor.send(
-                identity, [f"failed-{uuid.uuid4().hex}"], [[block]], {}
-            )[0]
+            key = f"failed-{uuid.uuid4().hex}"
+            (future,) = self._executor.send(identity, [key], [[block]], {})
+            self._feeds.put(*run, future, None)
             return Finished(*run, attempt, (summarise(state, segment.measure),))
-        self._previous[run] = block
+        self._previous[run] = (block, None)
         return Waiting(*run, attempt, link + 1, time.time())
 
     # what does not come back
@@ -283,8 +326,15 @@ class ClusterLauncher:
         self._flying.pop(run)
         attempt = self._driver.run_state.attempt(*run)
         error = future.exception() if future is not None and future.status == "error" else None
+        queue = self._queues.get(run[0])
+        if queue is not None and attempt == 1:
+            queue.is_over(run[1])
+            self._send_from(self._plan.segments[run[0]], queue)
         if future is not None and self._upstream_is_lost(run):
             return Deferred(*run, attempt, self._link(run))
+        if self._feeds.get(*run)[1] is not None:
+            # one of a batch: each of them is tried by itself
+            return Lost(*run, attempt)
         self._lost[run] = self._lost.get(run, 0) + 1
         if error is None and self._lost[run] <= MOST_LOST:
             return Lost(*run, attempt)
@@ -320,13 +370,14 @@ class ClusterLauncher:
 
     def release(self, release: Release) -> None:
         """Let the cluster forget blocks that nobody reads any more."""
-        handles = self._handles[release.segment]
+        self._feeds.drop(release.segment, release.elements)
         for element in release.elements:
-            handles.pop(element, None)
             self._previous.pop((release.segment, element), None)
 
     def cancel(self) -> None:
         """Have nobody run what is still on its way."""
+        for queue in self._queues.values():
+            queue.clear()
         self._executor.cancel(self._flying.values())
         self._close()
 
@@ -338,5 +389,5 @@ class ClusterLauncher:
     def _close(self) -> None:
         self._executor.stop_listening(self.key)
         self._executor.uninstall(self.key)
-        for holder in (self._handles, self._flying, self._previous, self._literals):
+        for holder in (self._feeds, self._flying, self._previous, self._literals):
             holder.clear()

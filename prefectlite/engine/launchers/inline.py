@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from prefectlite.engine.events import Event, Release, Submit
@@ -16,6 +16,8 @@ class InlineLauncher:
     """Serves executors that run in process."""
 
     submit_ahead = False
+    most_ahead: int | None = None
+    batched: Collection[int] = ()
     eager = True
 
     def __init__(self, driver: Driver) -> None:

@@ -6,7 +6,7 @@ import pickle
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class ProcessLauncher:
     """
 
     submit_ahead = False
+    most_ahead: int | None = None
+    batched: Collection[int] = ()
     eager = False
 
     def __init__(self, executor: LocalDaskExecutor, driver: Driver) -> None:
@@ -83,34 +85,36 @@ class ProcessLauncher:
 
     def _request(self, submit: Submit, element: int) -> bytes:
         segment = self._plan.segments[submit.segment]
-        feeds: list[Any] = []
-        for upstream, link in segment.inputs:
-            feeds.extend(self._feed(upstream, link, element))
+        feeds = {
+            (upstream, link): self._feed(upstream, link, element)
+            for upstream, link in segment.inputs
+        }
+        previous = None
         if submit.link:
             before = segment.tasks[submit.link - 1]
-            feeds.append(Block(None, {before: self._driver.states.get(before, element)}))
+            previous = Block(None, {before: self._driver.states.get(before, element)})
         initial = self._driver.states.get(segment.tasks[submit.link], element)
         numbers = (segment.index, element, submit.link, submit.attempt)
-        return dumps((run_in_process, (self._path, self.key, *numbers, tuple(feeds), initial)))
+        return dumps((run_in_process, (self._path, self.key, *numbers, feeds, previous, initial)))
 
-    def _feed(self, upstream: int, link: Link, element: int) -> list[Any]:
+    def _feed(self, upstream: int, link: Link, element: int) -> Any:
         states, runs = self._driver.states, self._driver.run_state.runs[upstream]
         tail = self._plan.segments[upstream].tail
         if runs.ended is not None:
-            return [states.whole(tail)]
+            return states.whole(tail)
         if link is Link.ELEMENT:
-            return [Block(states.get(tail, element))]
+            return Block(states.get(tail, element))
         if link in (Link.REDUCE, Link.SHARED_MAP):
-            return [[Block(state) for state in states.elements(tail)]]
+            return [Block(state) for state in states.elements(tail)]
         if link is Link.FLAT:
             index = element
             for number, summary in enumerate(runs.tails):
                 count = flat_items(summary)
                 if index < count:
                     whole = summary.skipped or not summary.successful or summary.length == -1
-                    return [Block(states.get(tail, number)), WHOLE if whole else index]
+                    return (Block(states.get(tail, number)), WHOLE if whole else index)
                 index -= count
-        return [Block(states.whole(tail))]
+        return Block(states.whole(tail))
 
     def _unsendable(self, error: Exception) -> SerializationError:
         return SerializationError(

@@ -27,17 +27,17 @@ class RecordKeeper:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._plan = driver.plan
-        # task, element and the future of the block that holds the value the caller wants
-        self._to_fetch: list[tuple[int, int, Any]] = []
+        # task, element, and the future and position of the block with the value the caller wants
+        self._to_fetch: list[tuple[int, int, Any, int | None]] = []
 
     def keep(
-        self, record: RunRecord, future: Any, worker: str | None, block: Block | None = None
+        self, record: RunRecord, handle: Any, worker: str | None, block: Block | None = None
     ) -> None:
         """Put the states of a record in place.
 
         Args:
             record: The record.
-            future: What holds the run's block on a cluster.
+            handle: The future that holds the run's block on a cluster, and the position in it.
             worker: The address of the worker.
             block: The block itself, where it came along.
         """
@@ -48,12 +48,12 @@ class RecordKeeper:
                 if block.kept and link.task in block.kept:
                     state = block.kept[link.task]
             elif link.left_size is not None:
-                self._value_is_elsewhere(link, record.element, state, future)
+                self._value_is_elsewhere(link, record.element, state, handle)
             self._driver.states.set(link.task, record.element, state)
             self._report(link, record.element if mapped else None, state, worker)
 
     def _value_is_elsewhere(
-        self, link: LinkRecord, element: int, state: State, future: Any
+        self, link: LinkRecord, element: int, state: State, handle: Any
     ) -> None:
         store = state._held if state._held is not None else None
         name = self._plan.tasks[link.task].name
@@ -65,7 +65,7 @@ class RecordKeeper:
             store,
         )
         if link.kept and (store is None or store.location is None):
-            self._to_fetch.append((link.task, element, future))
+            self._to_fetch.append((link.task, element, *handle))
 
     def _report(
         self, link: LinkRecord, map_index: int | None, state: State, worker: str | None
@@ -105,19 +105,20 @@ class RecordKeeper:
         """Fetch the values that the caller wants back into their states."""
         for start in range(0, len(self._to_fetch), FETCH_AT_ONCE):
             batch = self._to_fetch[start : start + FETCH_AT_ONCE]
-            blocks: list[Block | None] = executor.fetch([future for _, _, future in batch])
-            if len(blocks) != len(batch):
-                blocks = [_fetched(executor, future) for _, _, future in batch]
-            for (task, element, _), block in zip(batch, blocks, strict=True):
+            futures = [future for _, _, future, _ in batch]
+            values = executor.fetch(futures)
+            if len(values) != len(batch):
+                values = [_fetched(executor, future) for future in futures]
+            for (task, element, _, position), value in zip(batch, values, strict=True):
+                block: Block | None = value if position is None else value[position]
                 if block is not None and block.kept and task in block.kept:
                     state = self._driver.states.get(task, element)
                     state._held = block.kept[task]._held
         self._to_fetch.clear()
 
 
-def _fetched(executor: Any, future: Any) -> Block | None:
+def _fetched(executor: Any, future: Any) -> Any:
     try:
-        block: Block = executor.fetch_one(future)
+        return executor.fetch_one(future)
     except Exception:
         return None
-    return block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prefectlite.engine.events import Event, Release, Submit
@@ -21,6 +21,8 @@ class ThreadLauncher:
     """
 
     submit_ahead = False
+    most_ahead: int | None = None
+    batched: Collection[int] = ()
     eager = False
 
     def __init__(self, executor: Executor, driver: Driver) -> None:

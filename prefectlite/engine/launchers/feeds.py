@@ -1,0 +1,166 @@
+"""Which futures carry the blocks of which elements, and how a run's upstreams are fed to it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.engine.feeding import Picked, gather_blocks
+from prefectlite.engine.plan import Link, Segment
+from prefectlite.engine.remote import WHOLE
+from prefectlite.engine.run_state import flat_items
+
+if TYPE_CHECKING:
+    from distributed.client import Future
+
+    from prefectlite.engine.driver import Driver
+    from prefectlite.executors.dask import DaskExecutor
+
+# a future, and the position in its list of blocks where it carries a batch
+Handle = tuple["Future[Any]", int | None]
+
+
+class Feeds:
+    """The futures of a run on a cluster, by segment and element.
+
+    Args:
+        driver: The driver of the run.
+        executor: The started executor.
+    """
+
+    def __init__(self, driver: Driver, executor: DaskExecutor) -> None:
+        self._driver = driver
+        self._executor = executor
+        self._handles: dict[int, dict[int, Handle]] = {s.index: {} for s in driver.plan.segments}
+        self._flat: dict[int, list[tuple[int, int]]] = {}
+
+    def put(self, segment: int, element: int, future: Future[Any], position: int | None) -> None:
+        """Note which future carries the block of an element."""
+        self._handles[segment][element] = (future, position)
+
+    def get(self, segment: int, element: int) -> Handle:
+        """The future that carries the block of an element, and the position in a batch."""
+        return self._handles[segment][element]
+
+    def drop(self, segment: int, elements: Sequence[int]) -> None:
+        """Forget the futures of elements that nobody reads any more."""
+        handles = self._handles[segment]
+        for element in elements:
+            handles.pop(element, None)
+
+    def clear(self) -> None:
+        """Forget all futures."""
+        self._handles.clear()
+
+    def columns(self, segment: Segment, elements: Sequence[int]) -> list[Sequence[Any]]:
+        """The arguments of elements that go one by one: a column for each of the inputs.
+
+        A future that stands alone in a cell carries one block; a `Picked` says which of a batch.
+        """
+        columns: list[Sequence[Any]] = []
+        for upstream, link in segment.inputs:
+            shared = self._shared(upstream, link)
+            if shared is not None:
+                columns.append([shared] * len(elements))
+                continue
+            handles = self._handles[upstream]
+            if link is Link.FLAT:
+                places = self._flat_places(upstream)
+                cells = [handles[places[element][0]] for element in elements]
+                columns.append([future for future, _ in cells])
+                columns.append(
+                    [
+                        (position, places[element][1])
+                        for (_, position), element in zip(cells, elements, strict=True)
+                    ]
+                )
+            else:
+                cells = [handles[element] for element in elements]
+                columns.append([future for future, _ in cells])
+                if any(position is not None for _, position in cells):
+                    columns.append([Picked(position) for _, position in cells])
+        return columns
+
+    def _shared(self, upstream: int, link: Link) -> Any:
+        """The argument that is the same for all elements; None where each has its own."""
+        ended = self._driver.run_state.runs[upstream].ended
+        if ended is not None:
+            return self._driver.states.whole(self._driver.plan.segments[upstream].tail)
+        if link is Link.REDUCE:
+            return self._all_blocks(upstream)
+        if link is Link.SHARED_MAP:
+            return self._gathered(upstream)
+        if link in (Link.ELEMENT, Link.FLAT):
+            return None
+        return self._handles[upstream][0][0]
+
+    def batch(self, segment: Segment, elements: Sequence[int]) -> list[Any]:
+        """The arguments of a batch: for each input one for all, or futures and places in them."""
+        arguments: list[Any] = []
+        for upstream, link in segment.inputs:
+            shared = self._shared(upstream, link)
+            if shared is not None:
+                arguments.append(shared)
+                continue
+            handles = self._handles[upstream]
+            if link is Link.FLAT:
+                flat = [self._flat_places(upstream)[element] for element in elements]
+                futures, places = _distinct([handles[origin] for origin, _ in flat])
+                items = [item for _, item in flat]
+                arguments.extend([futures, list(zip(places, items, strict=True))])
+            else:
+                futures, places = _distinct([handles[element] for element in elements])
+                arguments.extend([futures, places])
+        return arguments
+
+    def _all_blocks(self, upstream: int) -> list[Any]:
+        """The futures of all elements, and where in them each element's block is.
+
+        The places are left out where the futures simply follow one another.
+        """
+        handles = self._handles[upstream]
+        futures, places = _distinct([handles[element] for element in sorted(handles)])
+        return [futures, None if _follow_one_another(places) else places]
+
+    def _gathered(self, upstream: int) -> Future[Any]:
+        """The blocks of all elements as one future, for the many elements that share them."""
+        key = f"gather-{uuid.uuid4().hex}"
+        futures, places = self._all_blocks(upstream)
+        return self._executor.send(gather_blocks, [key], [[futures], [places]], {})[0]
+
+    def _flat_places(self, upstream: int) -> list[tuple[int, int]]:
+        """For each element of a flattened map: which upstream element, and which item of it."""
+        if upstream not in self._flat:
+            places = []
+            for element, tail in enumerate(self._driver.run_state.runs[upstream].tails):
+                count = flat_items(tail)
+                whole = not tail.successful or tail.skipped or tail.length in (None, -1)
+                places += [(element, WHOLE if whole else item) for item in range(count)]
+            self._flat[upstream] = places
+        return self._flat[upstream]
+
+
+def _distinct(handles: Sequence[Handle]) -> tuple[list[Any], list[tuple[int, int | None]]]:
+    """Futures without repetition, and each handle's place: the future's number and position."""
+    numbers: dict[str, int] = {}
+    futures = []
+    places = []
+    for future, position in handles:
+        number = numbers.get(future.key)
+        if number is None:
+            number = numbers[future.key] = len(futures)
+            futures.append(future)
+        places.append((number, position))
+    return futures, places
+
+
+def _follow_one_another(places: Sequence[tuple[int, int | None]]) -> bool:
+    """Whether futures one after the other, each from its first block to its last, give the order.
+
+    A batch whose last blocks are missing cannot be told from a whole one by its places, so only
+    futures that carry one block each count.
+    """
+    return all(
+        position is None and number == index for index, (number, position) in enumerate(places)
+    )
