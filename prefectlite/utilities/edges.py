@@ -36,7 +36,7 @@ class EdgeAnnotation:
         if isinstance(value, EdgeAnnotation):
             self.annotations.update(value.annotations)
             value = value.value
-        self.value = value
+        self.value: Any = value
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.value!r}>"
