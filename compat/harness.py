@@ -12,7 +12,8 @@ import inspect
 import logging
 import re
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 EXECUTORS = ("local", "threads", "dask")
 
@@ -23,9 +24,9 @@ class Case:
     def __init__(
         self,
         function: Callable[..., Any],
-        differs: Optional[str],
-        on: Tuple[str, ...],
-        executors: Tuple[str, ...],
+        differs: str | None,
+        on: tuple[str, ...],
+        executors: tuple[str, ...],
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -42,11 +43,11 @@ class Case:
 
 
 def case(
-    function: Optional[Callable[..., Any]] = None,
+    function: Callable[..., Any] | None = None,
     *,
-    differs: Optional[str] = None,
-    on: Tuple[str, ...] = (),
-    executors: Tuple[str, ...] = EXECUTORS,
+    differs: str | None = None,
+    on: tuple[str, ...] = (),
+    executors: tuple[str, ...] = EXECUTORS,
 ) -> Any:
     """Mark a function as a case.
 
@@ -67,7 +68,7 @@ def case(
     return mark if function is None else mark(function)
 
 
-def cases_of(module_name: str) -> List[Case]:
+def cases_of(module_name: str) -> list[Case]:
     """The cases of a module of ``compat.cases``, in the order they are written."""
     module = importlib.import_module(f"compat.cases.{module_name}")
     found = [getattr(value, "compat_case", None) for value in vars(module).values()]
@@ -89,11 +90,11 @@ class Package:
         """Import a module below the package: ``p.module("engine.results")``."""
         return importlib.import_module(f"{self._name}.{path}")
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (Package, (self._name,))
 
 
-_current: Dict[str, Any] = {}
+_current: dict[str, Any] = {}
 
 
 def current_run() -> Any:
@@ -109,10 +110,10 @@ class Run:
         self.executor_name = executor
         self._address = address
         self._lock = threading.Lock()
-        self.notes: List[Any] = []
+        self.notes: list[Any] = []
         _current["run"] = self
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (current_run, ())
 
     def executor(self) -> Any:
@@ -153,28 +154,28 @@ class Run:
         name = tracked.name if index is None else f"{tracked.name}[{index}]"
         self.note(name, type(old).__name__, type(new).__name__, new.message)
 
-    def sorted_notes(self) -> List[Any]:
+    def sorted_notes(self) -> list[Any]:
         """What was noted, in an order that does not depend on threads."""
         return sorted(self.notes, key=repr)
 
-    def notes_by_name(self) -> Dict[str, List[Any]]:
+    def notes_by_name(self) -> dict[str, list[Any]]:
         """What was noted, in order, grouped by the first value of each note."""
-        grouped: Dict[str, List[Any]] = {}
+        grouped: dict[str, list[Any]] = {}
         for first, *rest in self.notes:
             grouped.setdefault(str(first), []).append(rest)
         return grouped
 
     @contextlib.contextmanager
-    def logs(self, level: str = "INFO") -> Iterator[List[Any]]:
+    def logs(self, level: str = "INFO") -> Iterator[list[Any]]:
         """Capture the package's log records as ``[logger, level, message]``."""
         with captured_logs(self.package, level) as records:
             yield records
 
 
 @contextlib.contextmanager
-def captured_logs(package: Package, level: str = "INFO") -> Iterator[List[Any]]:
+def captured_logs(package: Package, level: str = "INFO") -> Iterator[list[Any]]:
     """Capture the package's log records as ``[logger, level, message]``."""
-    records: List[Any] = []
+    records: list[Any] = []
 
     class Catch(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -244,7 +245,7 @@ def describe(state: Any) -> Any:
     """Describe a state: type, message, result, and the same of each mapped element."""
     if state is None:
         return None
-    described: Dict[str, Any] = {"type": type(state).__name__, "message": state.message}
+    described: dict[str, Any] = {"type": type(state).__name__, "message": state.message}
     if state.is_mapped() and state.map_states is not None:
         described["elements"] = [describe(element) for element in state.map_states]
     else:
@@ -254,7 +255,7 @@ def describe(state: Any) -> Any:
 
 def describe_flow(flow: Any, state: Any) -> Any:
     """Describe a flow's state, and each task's by its slug."""
-    described: Dict[str, Any] = {"flow": type(state).__name__, "message": state.message}
+    described: dict[str, Any] = {"flow": type(state).__name__, "message": state.message}
     if isinstance(state.result, dict):
         tasks = {flow.slugs.get(task, task.name): describe(s) for task, s in state.result.items()}
         described["tasks"] = tasks

@@ -10,15 +10,16 @@ import faulthandler
 import json
 import logging
 import os
+import pathlib
 import sys
 import tempfile
 import warnings
-from typing import Any, List
+from typing import Any
 
 CASE_SECONDS = 60
 
 
-def shared_address(kept: List[Any] = []) -> str:  # noqa: B006 - one cluster for the process
+def shared_address(kept: list[Any] = []) -> str:  # noqa: B006 - one cluster for the process
     """The address of a small in-process cluster, started at its first use."""
     if not kept:
         import distributed
@@ -35,7 +36,7 @@ def observe(item: Any, package_name: str, executor: str) -> Any:
     """Run one case on one executor; what it returns, or the error it ended with."""
     from compat import harness
 
-    before = os.getcwd()
+    before = pathlib.Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
         os.chdir(folder)
@@ -67,7 +68,7 @@ def main() -> int:
     parser.add_argument("output")
     parser.add_argument("--plan", required=True, help="JSON list of [module, case, executor]")
     arguments = parser.parse_args()
-    with open(arguments.plan) as file:
+    with pathlib.Path(arguments.plan).open() as file:
         plan = json.load(file)
     from compat import harness
 
@@ -75,7 +76,7 @@ def main() -> int:
     found = {}
     for module in sorted({module for module, _, _ in plan}):
         found[module] = {item.name: item for item in harness.cases_of(module)}
-    with open(arguments.output, "a") as output:
+    with pathlib.Path(arguments.output).open("a") as output:
         for module, name, executor in plan:
             faulthandler.dump_traceback_later(CASE_SECONDS, exit=True)
             harness.Package(arguments.package).module("utilities.logging").get_logger().setLevel(

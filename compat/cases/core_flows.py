@@ -33,9 +33,19 @@ def _chain(p: Any, *names: str) -> Any:
 @case
 def flow_defaults(p: Any) -> Any:
     flow = p.Flow("f")
-    return [flow.name, len(flow.tasks), len(flow.edges), len(flow.constants), flow.schedule,
-            type(flow.executor).__name__, flow.state_handlers, flow.result, repr(flow), str(flow),
-            flow.terminal_state_handler]
+    return [
+        flow.name,
+        len(flow.tasks),
+        len(flow.edges),
+        len(flow.constants),
+        flow.schedule,
+        type(flow.executor).__name__,
+        flow.state_handlers,
+        flow.result,
+        repr(flow),
+        str(flow),
+        flow.terminal_state_handler,
+    ]
 
 
 @case
@@ -68,8 +78,13 @@ def add_task(p: Any) -> Any:
     flow, task = p.Flow("f"), _task(p, "a")
     returned = flow.add_task(task)
     again = flow.add_task(task)
-    return [returned is task, again is task, len(flow.tasks), raises(flow.add_task, 5).get("raised"),
-            task in flow.tasks]
+    return [
+        returned is task,
+        again is task,
+        len(flow.tasks),
+        raises(flow.add_task, 5).get("raised"),
+        task in flow.tasks,
+    ]
 
 
 @case
@@ -77,9 +92,14 @@ def add_edge(p: Any) -> Any:
     flow, a, b = p.Flow("f"), _task(p, "a"), _task(p, "b")
     edge = flow.add_edge(a, b, key="x")
     same = flow.add_edge(a, b, key="x") if False else None
-    return [type(edge).__name__, edge.key, _names(flow.tasks), same,
-            raises(flow.add_edge, _task(p, "c"), b, key="x"),
-            raises(flow.add_edge, a, b, key="nope").get("raised")]
+    return [
+        type(edge).__name__,
+        edge.key,
+        _names(flow.tasks),
+        same,
+        raises(flow.add_edge, _task(p, "c"), b, key="x"),
+        raises(flow.add_edge, a, b, key="nope").get("raised"),
+    ]
 
 
 @case
@@ -107,9 +127,13 @@ def chain(p: Any) -> Any:
 def cycles(p: Any) -> Any:
     flow, a, b, c = _chain(p, "a", "b", "c")
     own = p.Flow("g")
-    return [raises(flow.add_edge, c, a, validate=True), raises(flow.add_edge, c, a).get("raised"),
-            raises(flow.validate).get("raised"), raises(flow.sorted_tasks).get("raised"),
-            raises(own.add_edge, a, a, validate=True).get("raised")]
+    return [
+        raises(flow.add_edge, c, a, validate=True),
+        raises(flow.add_edge, c, a).get("raised"),
+        raises(flow.validate).get("raised"),
+        raises(flow.sorted_tasks).get("raised"),
+        raises(own.add_edge, a, a, validate=True).get("raised"),
+    ]
 
 
 @case
@@ -122,8 +146,11 @@ def validate_reference_tasks(p: Any) -> Any:
 def root_terminal_reference(p: Any) -> Any:
     flow, a, b, c = _chain(p, "a", "b", "c")
     flow.add_task(_task(p, "alone"))
-    first = [_names(flow.root_tasks()), _names(flow.terminal_tasks()),
-             _names(flow.reference_tasks())]
+    first = [
+        _names(flow.root_tasks()),
+        _names(flow.terminal_tasks()),
+        _names(flow.reference_tasks()),
+    ]
     flow.set_reference_tasks([a])
     second = _names(flow.reference_tasks())
     flow.set_reference_tasks([])
@@ -134,19 +161,27 @@ def root_terminal_reference(p: Any) -> Any:
 def sorted_tasks(p: Any) -> Any:
     flow, a, b, c = _chain(p, "a", "b", "c")
     found = flow.sorted_tasks()
-    return [type(found).__name__, [t.name for t in found],
-            [t.name for t in flow.sorted_tasks(root_tasks=[b])],
-            raises(flow.sorted_tasks, root_tasks=[_task(p, "z")]).get("raised")]
+    return [
+        type(found).__name__,
+        [t.name for t in found],
+        [t.name for t in flow.sorted_tasks(root_tasks=[b])],
+        raises(flow.sorted_tasks, root_tasks=[_task(p, "z")]).get("raised"),
+    ]
 
 
 @case
 def neighbours(p: Any) -> Any:
     flow, a, b, c = _chain(p, "a", "b", "c")
-    return [_names(flow.upstream_tasks(b)), _names(flow.downstream_tasks(b)),
-            len(flow.edges_to(b)), len(flow.edges_from(b)),
-            raises(flow.edges_to, _task(p, "z")), raises(flow.upstream_tasks, _task(p, "z")).get("raised"),
-            sorted([k.name, len(v)] for k, v in flow.all_upstream_edges().items()),
-            sorted([k.name, len(v)] for k, v in flow.all_downstream_edges().items())]
+    return [
+        _names(flow.upstream_tasks(b)),
+        _names(flow.downstream_tasks(b)),
+        len(flow.edges_to(b)),
+        len(flow.edges_from(b)),
+        raises(flow.edges_to, _task(p, "z")),
+        raises(flow.upstream_tasks, _task(p, "z")).get("raised"),
+        sorted([k.name, len(v)] for k, v in flow.all_upstream_edges().items()),
+        sorted([k.name, len(v)] for k, v in flow.all_downstream_edges().items()),
+    ]
 
 
 @case(
@@ -158,10 +193,16 @@ def get_tasks(p: Any) -> Any:
     for name, tags in (("a", ["x"]), ("b", ["x", "y"]), ("a", [])):
         flow.add_task(p.Task(name=name, tags=tags))
     flow.add_task(p.Parameter("q"))
-    return [_names(flow.get_tasks(name="a")), _names(flow.get_tasks(tags=["x"])),
-            _names(flow.get_tasks(tags=["x", "y"])), _names(flow.get_tasks(slug="a-1")),
-            _names(flow.get_tasks(task_type=p.Parameter)), len(flow.get_tasks()),
-            _names(flow.get_tasks(name="none")), _names(flow.get_tasks(slug="a-x-1"))]
+    return [
+        _names(flow.get_tasks(name="a")),
+        _names(flow.get_tasks(tags=["x"])),
+        _names(flow.get_tasks(tags=["x", "y"])),
+        _names(flow.get_tasks(slug="a-1")),
+        _names(flow.get_tasks(task_type=p.Parameter)),
+        len(flow.get_tasks()),
+        _names(flow.get_tasks(name="none")),
+        _names(flow.get_tasks(slug="a-x-1")),
+    ]
 
 
 @case
@@ -193,8 +234,14 @@ def copy_of_a_flow(p: Any) -> Any:
     copied = flow.copy()
     copied.add_task(_task(p, "c"))
     copied.name = "g"
-    return [_names(flow.tasks), _names(copied.tasks), flow.name, a in copied.tasks,
-            _names(copied.reference_tasks()), flow.slugs[a] == copied.slugs[a]]
+    return [
+        _names(flow.tasks),
+        _names(copied.tasks),
+        flow.name,
+        a in copied.tasks,
+        _names(copied.reference_tasks()),
+        flow.slugs[a] == copied.slugs[a],
+    ]
 
 
 @case
@@ -205,8 +252,15 @@ def equality_of_flows(p: Any) -> Any:
     other.add_edge(a, b)
     same = flow == other
     other.set_reference_tasks([a])
-    return [before, same, flow == other, flow == flow.copy(), flow == p.Flow("f"), flow == 5,
-            p.Flow("a") == p.Flow("b")]
+    return [
+        before,
+        same,
+        flow == other,
+        flow == flow.copy(),
+        flow == p.Flow("f"),
+        flow == 5,
+        p.Flow("a") == p.Flow("b"),
+    ]
 
 
 @case
@@ -234,8 +288,11 @@ def update_with_parameters(p: Any) -> Any:
 
     merged = make("a")
     merged.update(make("b"), merge_parameters=True)
-    return [raises(make("a").update, make("b")).get("raised"), _edges(merged),
-            len(merged.parameters())]
+    return [
+        raises(make("a").update, make("b")).get("raised"),
+        _edges(merged),
+        len(merged.parameters()),
+    ]
 
 
 @case
@@ -253,8 +310,13 @@ def replace_a_task(p: Any) -> Any:
     flow, a, b, c = _chain(p, "a", "b", "c")
     flow.set_reference_tasks([b])
     flow.replace(b, _task(p, "new"))
-    return [_names(flow.tasks), _edges(flow), _names(flow.reference_tasks()),
-            sorted(flow.slugs.values()), raises(flow.replace, b, a).get("raised")]
+    return [
+        _names(flow.tasks),
+        _edges(flow),
+        _names(flow.reference_tasks()),
+        sorted(flow.slugs.values()),
+        raises(flow.replace, b, a).get("raised"),
+    ]
 
 
 @case(
@@ -265,8 +327,11 @@ def replace_with_constants(p: Any) -> Any:
         t = _task(p, "t")(5)
     new = _task(p, "new")
     flow.replace(t, new)
-    return [_names(flow.tasks), plain(flow.constants.get(new, {})), plain(dict(flow.constants[t]))
-            if t in flow.constants else "gone"]
+    return [
+        _names(flow.tasks),
+        plain(flow.constants.get(new, {})),
+        plain(dict(flow.constants[t])) if t in flow.constants else "gone",
+    ]
 
 
 @case
@@ -275,15 +340,21 @@ def replace_with_a_constant_value(p: Any) -> Any:
         q = p.Parameter("q")
         _task(p, "t")(q)
     flow.replace(q, 5)
-    return [_names(flow.tasks), _edges(flow),
-            sorted([t.name, plain(v)] for t, v in flow.constants.items())]
+    return [
+        _names(flow.tasks),
+        _edges(flow),
+        sorted([t.name, plain(v)] for t, v in flow.constants.items()),
+    ]
 
 
 @case
 def contains_and_iteration(p: Any) -> Any:
     flow, a, b = _chain(p, "a", "b")
-    return [raises(lambda: a in flow), raises(lambda: len(flow)), raises(lambda: sorted(
-        t.name for t in flow))]
+    return [
+        raises(lambda: a in flow),
+        raises(lambda: len(flow)),
+        raises(lambda: sorted(t.name for t in flow)),
+    ]
 
 
 @case
@@ -309,8 +380,10 @@ def serialize_a_flow(p: Any) -> Any:
     flow, a, b = _chain(p, "a", "b")
     flow.add_task(p.Parameter("q", default=1))
     found = flow.serialize()
-    return [sorted(k for k in found if k not in ("environment", "storage", "run_config")),
-            _stripped(found)]
+    return [
+        sorted(k for k in found if k not in ("environment", "storage", "run_config")),
+        _stripped(found),
+    ]
 
 
 @case
@@ -329,8 +402,15 @@ def save_and_load(p: Any, folder: str) -> Any:
     path = flow.save(folder + "/x.prefect")
     loaded = p.Flow.load(path)
     default = flow.save()
-    return [path, loaded.name, _names(loaded.tasks), _edges(loaded), default.rsplit("/", 1)[-1],
-            p.Flow.load("f").name, raised_type(p.Flow.load, folder + "/none")]
+    return [
+        path,
+        loaded.name,
+        _names(loaded.tasks),
+        _edges(loaded),
+        default.rsplit("/", 1)[-1],
+        p.Flow.load("f").name,
+        raised_type(p.Flow.load, folder + "/none"),
+    ]
 
 
 @case
@@ -351,9 +431,12 @@ def add_edge_to_a_parameter(p: Any) -> Any:
 @case
 def keyed_edge_to_a_task_without_the_argument(p: Any) -> Any:
     flow = p.Flow("f")
-    return [raises(flow.add_edge, _task(p, "a"), p.task(lambda: 1, name="b"), key="zz").get("raised"),
-            raises(flow.add_edge, _task(p, "a"), p.task(lambda **k: 1, name="b"), key="zz").get(
-                "raised")]
+    return [
+        raises(flow.add_edge, _task(p, "a"), p.task(lambda: 1, name="b"), key="zz").get("raised"),
+        raises(flow.add_edge, _task(p, "a"), p.task(lambda **k: 1, name="b"), key="zz").get(
+            "raised"
+        ),
+    ]
 
 
 @case

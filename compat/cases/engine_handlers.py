@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from compat.harness import case, plain
+from compat.harness import case, plain, raises
 
 
 def _with_handler(p: Any, run: Any, handler: Any) -> Any:
@@ -141,9 +141,7 @@ def handler_asks_for_a_retry(p: Any, run: Any) -> Any:
         return None
 
     with p.Flow("f") as flow:
-        p.task(
-            lambda: p.context.task_run_count, name="x", state_handlers=[handler, run.handler]
-        )()
+        p.task(lambda: p.context.task_run_count, name="x", state_handlers=[handler, run.handler])()
     return [run.runner(flow), run.notes]
 
 
@@ -170,9 +168,7 @@ def handler_changes_the_state_in_place(p: Any, run: Any) -> Any:
             new.message = "in place"
 
     with p.Flow("f") as flow:
-        p.task(lambda v: v, name="after")(
-            p.task(lambda: 0, name="x", state_handlers=[handler])()
-        )
+        p.task(lambda v: v, name="after")(p.task(lambda: 0, name="x", state_handlers=[handler])())
     return run(flow)
 
 
@@ -184,9 +180,7 @@ def handler_on_retries(p: Any, run: Any) -> Any:
         return 3
 
     with p.Flow("f") as flow:
-        p.task(
-            flaky, max_retries=2, retry_delay=timedelta(0), state_handlers=[run.handler]
-        )()
+        p.task(flaky, max_retries=2, retry_delay=timedelta(0), state_handlers=[run.handler])()
     return [run(flow), run.notes]
 
 
@@ -219,9 +213,14 @@ def handler_sees_the_context(p: Any, run: Any) -> Any:
     def handler(task: Any, old: Any, new: Any) -> None:
         context = p.context
         run.note(
-            type(new).__name__, context.get("task_name"), context.get("task_slug"),
-            context.get("map_index"), context.get("flow_name"), context.get("task_run_count"),
-            context.get("task_full_name"), sorted(context.get("parameters", {})),
+            type(new).__name__,
+            context.get("task_name"),
+            context.get("task_slug"),
+            context.get("map_index"),
+            context.get("flow_name"),
+            context.get("task_run_count"),
+            context.get("task_full_name"),
+            sorted(context.get("parameters", {})),
         )
 
     with p.Flow("f") as flow:
@@ -350,7 +349,7 @@ def flow_handler_returns_failed_under_flow_run(p: Any, run: Any) -> Any:
 
     with p.Flow("f", state_handlers=[handler]) as flow:
         p.task(lambda: 1, name="a")()
-    return run(flow)
+    return raises(run, flow)
 
 
 @case

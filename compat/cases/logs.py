@@ -187,7 +187,9 @@ def record_attributes(p: Any, run: Any) -> Any:
         def emit(self, record: logging.LogRecord) -> None:
             keys = ("flow_name", "task_name", "task_slug")
             seen.append([record.getMessage()] + [getattr(record, key, None) for key in keys])
-            seen[-1].append([bool(getattr(record, k, None)) for k in ("flow_run_id", "task_run_id")])
+            seen[-1].append(
+                [bool(getattr(record, k, None)) for k in ("flow_run_id", "task_run_id")]
+            )
 
     with p.Flow("f") as flow:
         p.task(lambda: p.context.logger.info("hello"), name="a")()
@@ -205,8 +207,13 @@ def record_attributes(p: Any, run: Any) -> Any:
 @case
 def get_logger_names(p: Any) -> Any:
     get_logger = p.module("utilities.logging").get_logger
-    return [get_logger().name, get_logger("x").name, get_logger("x.y").name,
-            get_logger("x").parent.name, get_logger() is get_logger()]
+    return [
+        get_logger().name,
+        get_logger("x").name,
+        get_logger("x.y").name,
+        get_logger("x").parent.name,
+        get_logger() is get_logger(),
+    ]
 
 
 @case
@@ -233,5 +240,9 @@ def temporary_logger_config(p: Any) -> Any:
 
 @case
 def task_logger_names(p: Any) -> Any:
-    return [p.Task(name="x").logger.name, p.Task().logger.name,
-            p.task(lambda: 1, name="a b").logger.name, p.Flow("fl").logger.name]
+    return [
+        p.Task(name="x").logger.name,
+        p.Task().logger.name,
+        p.task(lambda: 1, name="a b").logger.name,
+        p.Flow("fl").logger.name,
+    ]

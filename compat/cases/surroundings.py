@@ -1,4 +1,4 @@
-"""Configuration, context, executors' own methods, and the utilities."""
+"""The context, and the utilities."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ def context_set_and_restore(p: Any) -> Any:
         with context({"mine": 2, "more": 3}):
             seen += [context.mine, context.more]
         seen += [context.mine, context.get("more")]
-    return [*seen, context.get("mine"), raises(lambda: context.mine).get("raised"),
-            raises(lambda: context["mine"]).get("raised")]
+    return [
+        *seen,
+        context.get("mine"),
+        raises(lambda: context.mine).get("raised"),
+        raises(lambda: context["mine"]).get("raised"),
+    ]
 
 
 @case
@@ -35,9 +39,8 @@ def context_restores_after_an_error(p: Any) -> Any:
 
 @case
 def context_merges_dictionaries(p: Any) -> Any:
-    with p.context(a={"x": 1, "y": {"z": 1}}):
-        with p.context(a={"y": {"w": 2}}):
-            return plain(p.context.to_dict()["a"])
+    with p.context(a={"x": 1, "y": {"z": 1}}), p.context(a={"y": {"w": 2}}):
+        return plain(p.context.to_dict()["a"])
 
 
 @case
@@ -50,9 +53,13 @@ def context_config_is_the_config(p: Any) -> Any:
 @case
 def context_types(p: Any) -> Any:
     with p.context(d={"a": 1}):
-        return [type(p.context).__name__, type(p.context.d).__name__,
-                type(p.context.to_dict()["d"]).__name__, type(p.context.copy()).__name__,
-                repr(p.context)[:20]]
+        return [
+            type(p.context).__name__,
+            type(p.context.d).__name__,
+            type(p.context.to_dict()["d"]).__name__,
+            type(p.context.copy()).__name__,
+            repr(p.context)[:20],
+        ]
 
 
 @case
@@ -70,8 +77,11 @@ def context_is_per_thread(p: Any) -> Any:
 @case
 def context_secrets(p: Any) -> Any:
     with p.context(secrets={"S": "v"}):
-        return plain(p.context.secrets.to_dict() if hasattr(p.context.secrets, "to_dict") else
-                     dict(p.context.secrets))
+        return plain(
+            p.context.secrets.to_dict()
+            if hasattr(p.context.secrets, "to_dict")
+            else dict(p.context.secrets)
+        )
 
 
 @case
@@ -83,12 +93,27 @@ def dot_dict(p: Any) -> Any:
     copied = d.copy()
     copied.a = 9
     del d["e"]
-    return [d.a, d["f"], d.g, type(d.b).__name__, d.get("zz", 7), sorted(d), len(d), "a" in d,
-            raises(lambda: d.zz).get("raised"), raises(lambda: d["zz"]).get("raised"), copied.a,
-            repr(DotDict(a=1)), plain(DotDict(a={"b": 1}).to_dict()), DotDict(a=1) == {"a": 1},
-            DotDict(a=1) == DotDict(a=1), raises(setattr, d, "update", 1).get("raised"),
-            raises(DotDict, {"get": 1}).get("raised"), raises(DotDict, {5: 1}).get("raised"),
-            plain(dict(pickle.loads(pickle.dumps(DotDict(a=1)))))]
+    return [
+        d.a,
+        d["f"],
+        d.g,
+        type(d.b).__name__,
+        d.get("zz", 7),
+        sorted(d),
+        len(d),
+        "a" in d,
+        raises(lambda: d.zz).get("raised"),
+        raises(lambda: d["zz"]).get("raised"),
+        copied.a,
+        repr(DotDict(a=1)),
+        plain(DotDict(a={"b": 1}).to_dict()),
+        DotDict(a=1) == {"a": 1},
+        DotDict(a=1) == DotDict(a=1),
+        raises(setattr, d, "update", 1).get("raised"),
+        raises(DotDict, {"get": 1}).get("raised"),
+        raises(DotDict, {5: 1}).get("raised"),
+        plain(dict(pickle.loads(pickle.dumps(DotDict(a=1))))),
+    ]
 
 
 @case
@@ -97,8 +122,12 @@ def dot_dict_attributes_deleted(p: Any) -> Any:
     d = DotDict(a=1)
     del d.a
     d.update({"b": 1}, c=2)
-    return [sorted(d), d.pop("b"), raises(lambda: d.items().__class__.__name__),
-            raises(delattr, d, "zz").get("raised")]
+    return [
+        sorted(d),
+        d.pop("b"),
+        raises(lambda: d.items().__class__.__name__),
+        raises(delattr, d, "zz").get("raised"),
+    ]
 
 
 @case
@@ -106,144 +135,29 @@ def nested_dictionaries(p: Any) -> Any:
     m = p.module("utilities.collections")
     flat = m.dict_to_flatdict({"a": {"b": 1, "c": {"d": 2}}, "e": 3})
     made = m.as_nested_dict({"a": [{"b": 1}], "c": {"d": 2}})
-    return [sorted([list(k), v] for k, v in flat.items()),
-            sorted({type(k).__name__ for k in flat}), plain(m.flatdict_to_dict(flat, dct_class=dict)),
-            type(made).__name__, type(made.c).__name__, type(made["a"][0]).__name__,
-            plain(m.as_nested_dict(made, dct_class=dict)),
-            plain(m.merge_dicts({"a": {"b": 1, "c": 2}}, {"a": {"c": 3, "d": 4}, "e": 5})),
-            plain(m.merge_dicts({"a": 1}, {"a": {"b": 2}}))]
+    return [
+        sorted([list(k), v] for k, v in flat.items()),
+        sorted({type(k).__name__ for k in flat}),
+        plain(m.flatdict_to_dict(flat, dct_class=dict)),
+        type(made).__name__,
+        type(made.c).__name__,
+        type(made["a"][0]).__name__,
+        plain(m.as_nested_dict(made, dct_class=dict)),
+        plain(m.merge_dicts({"a": {"b": 1, "c": 2}}, {"a": {"c": 3, "d": 4}, "e": 5})),
+        plain(m.merge_dicts({"a": 1}, {"a": {"b": 2}})),
+    ]
 
 
 @case
 def flatten_sequences(p: Any) -> Any:
     flatten_seq = p.module("utilities.collections").flatten_seq
-    return [list(flatten_seq([1, [2, (3, [4])], "ab", {5}])), list(flatten_seq([])),
-            list(flatten_seq(((1, 2), 3))), type(flatten_seq([])).__name__,
-            list(flatten_seq([[["x"]], b"yz", None]))]
-
-
-@case
-def config_values(p: Any) -> Any:
-    c = p.config
-    return [type(c).__name__, c.flows.checkpointing, c.tasks.defaults.max_retries,
-            plain(c.tasks.defaults.timeout), c.flows.eager_edge_validation, c.flows.run_on_schedule,
-            c.logging.level, c.debug, c.get("nothing"), raises(lambda: c.nothing).get("raised"),
-            plain(c.tasks.defaults.retry_delay), c.logging.datefmt, c.engine.executor.default_class[
-                -13:]]
-
-
-@case
-def temporary_config(p: Any) -> Any:
-    set_temporary_config = p.module("utilities.configuration").set_temporary_config
-    before = p.config.flows.checkpointing
-    with set_temporary_config({"flows.checkpointing": True, "mine.new": 5, "debug": True}):
-        within = [p.config.flows.checkpointing, p.config.mine.new, p.config.debug]
-    try:
-        with set_temporary_config({"flows.checkpointing": True}):
-            raise ValueError
-    except ValueError:
-        pass
-    return [within, p.config.flows.checkpointing == before, "mine" in p.config]
-
-
-def _load(p: Any, folder: str, text: str, user: str = "", **environment: str) -> Any:
-    module = p.module("configuration")
-    path, user_path = os.path.join(folder, "c.toml"), os.path.join(folder, "u.toml")
-    for name, content in ((path, text), (user_path, user)):
-        with open(name, "w") as file:
-            file.write(content)
-    os.environ.update(environment)
-    try:
-        loaded = module.load_configuration(path, user_config_path=user_path, env_var_prefix="TSTX")
-        return plain(loaded.to_dict() if hasattr(loaded, "to_dict") else dict(loaded))
-    finally:
-        for key in environment:
-            del os.environ[key]
-
-
-@case
-def load_configuration(p: Any, folder: str) -> Any:
-    return _load(p, folder, "a = 1\n[s]\nb = 'x'\n[s.t]\nc = [1, 2]\n", "[s]\nb = 'user'\nnew = 1\n")
-
-
-@case
-def load_configuration_environment(p: Any, folder: str) -> Any:
-    return _load(p, folder, "[s]\na = 1\nb = 'x'\n", TSTX__S__A="2", TSTX__S__B="true",
-                 TSTX__S__NEW__DEEP="1.5", TSTX__TOP="text", TSTX__J='{"k": [1]}', TSTX__L="[1, 2]")
-
-
-@case
-def load_configuration_interpolation(p: Any, folder: str) -> Any:
-    return _load(p, folder, "base = '/x'\n[s]\npath = '${base}/y'\nnum = '${n}'\nn2 = '${s.path}/z'\n"
-                 "missing = '${nope}'\n", TSTX__N="5")
-
-
-@case
-def load_configuration_environment_expansion(p: Any, folder: str) -> Any:
-    return _load(p, folder, "a = '$COMPAT_HOME/x'\nb = '~/y'\n", COMPAT_HOME="/hh")["dict"][0]
-
-
-@case
-def configuration_string_types(p: Any) -> Any:
-    f = p.module("configuration").string_to_type
-    return [plain(f(s)) for s in ("1", "1.5", "true", "True", "FALSE", "text", "", "None", "1e3",
-                                  "-2", "[1]", '{"a": 1}', "01", " 1 ", "1_000")]
-
-
-@case
-def configuration_env_interpolation(p: Any) -> Any:
-    f = p.module("configuration").interpolate_env_vars
-    os.environ["COMPAT_X"] = "7"
-    try:
-        return [plain(f(s)) for s in ("$COMPAT_X", "a$COMPAT_X", "${COMPAT_X}1", "none")] + [
-            plain(f(None) if False else None)]
-    finally:
-        del os.environ["COMPAT_X"]
-
-
-@case
-def configuration_to_environment_variables(p: Any) -> Any:
-    module = p.module("configuration")
-    return [plain(module.to_environment_variables(p.config, include=["flows.checkpointing",
-                                                                     "logging.level"])),
-            plain(module.to_environment_variables(p.config, include=["debug"], prefix="ABC")),
-            len(module.to_environment_variables(p.config)) > 10]
-
-
-@case
-def configuration_validation(p: Any, folder: str) -> Any:
-    return [raises(_load, p, folder, "[s]\nkeys = 1\n").get("raised"),
-            raises(_load, p, folder, "[to_dict]\na = 1\n").get("raised"),
-            raises(_load, p, folder, "a = \n").get("raised") is not None]
-
-
-@case
-def configuration_file_is_created(p: Any, folder: str) -> Any:
-    path = os.path.join(folder, "new", "config.toml")
-    p.module("configuration").create_user_config(path)
-    return [os.path.exists(path), raised_type(p.module("configuration").create_user_config, path)]
-
-
-@case
-def task_defaults_from_config(p: Any) -> Any:
-    set_temporary_config = p.module("utilities.configuration").set_temporary_config
-    import datetime
-
-    with set_temporary_config({"tasks.defaults.max_retries": 3,
-                               "tasks.defaults.retry_delay": datetime.timedelta(seconds=2),
-                               "tasks.defaults.timeout": 9}):
-        task = p.Task()
-        return [task.max_retries, plain(task.retry_delay), task.timeout, p.Task(timeout=2).timeout]
-
-
-@case
-def eager_edge_validation(p: Any) -> Any:
-    set_temporary_config = p.module("utilities.configuration").set_temporary_config
-    a, b = p.Task(name="a"), p.Task(name="b")
-    with set_temporary_config({"flows.eager_edge_validation": True}):
-        flow = p.Flow("f")
-        flow.add_edge(a, b)
-        return raises(flow.add_edge, b, a).get("raised")
+    return [
+        list(flatten_seq([1, [2, (3, [4])], "ab", {5}])),
+        list(flatten_seq([])),
+        list(flatten_seq(((1, 2), 3))),
+        type(flatten_seq([])).__name__,
+        list(flatten_seq([[["x"]], b"yz", None])),
+    ]
 
 
 @case(
@@ -251,9 +165,15 @@ def eager_edge_validation(p: Any) -> Any:
 )
 def import_object(p: Any) -> Any:
     f = p.module("utilities.importtools").import_object
-    return [f("os.path.join") is os.path.join, f("os") is os, raised_type(f, "nothing.here"),
-            raised_type(f, "os.nothing"), f("os.path:join") is os.path.join
-            if not raises(f, "os.path:join").get("raised") else "no colon"]
+    return [
+        f("os.path.join") is os.path.join,
+        f("os") is os,
+        raised_type(f, "nothing.here"),
+        raised_type(f, "os.nothing"),
+        f("os.path:join") is os.path.join
+        if not raises(f, "os.path:join").get("raised")
+        else "no colon",
+    ]
 
 
 @case
@@ -261,15 +181,21 @@ def is_serializable(p: Any) -> Any:
     f = p.module("utilities.debug").is_serializable
     import threading
 
-    return [f(1), f(lambda: 1), f(threading.Lock()),
-            raised_type(f, threading.Lock(), raise_on_error=True)]
+    return [
+        f(1),
+        f(lambda: 1),
+        f(threading.Lock()),
+        raised_type(f, threading.Lock(), raise_on_error=True),
+    ]
 
 
 @case
 def parse_path(p: Any) -> Any:
     f = p.module("utilities.filesystems").parse_path
-    return [list(f(s)) for s in ("/a/b", "a/b", "s3://bucket/k/x", "file:///a/b", "gcs://b/c",
-                                 "https://h/x?y=1")] + [f("s3://b/k").scheme, f("s3://b/k").netloc]
+    return [
+        list(f(s))
+        for s in ("/a/b", "a/b", "s3://bucket/k/x", "file:///a/b", "gcs://b/c", "https://h/x?y=1")
+    ] + [f("s3://b/k").scheme, f("s3://b/k").netloc]
 
 
 @case
@@ -277,8 +203,13 @@ def read_bytes_from_path(p: Any, folder: str) -> Any:
     f = p.module("utilities.filesystems").read_bytes_from_path
     with open("x.bin", "wb") as file:
         file.write(b"abc")
-    return [f("x.bin").decode(), f(folder + "/x.bin").decode(), f("file://" + folder + "/x.bin").decode(),
-            raised_type(f, folder + "/none"), raised_type(f, "nope://x")]
+    return [
+        f("x.bin").decode(),
+        f(folder + "/x.bin").decode(),
+        f("file://" + folder + "/x.bin").decode(),
+        raised_type(f, folder + "/none"),
+        raised_type(f, "nope://x"),
+    ]
 
 
 @case
@@ -289,120 +220,122 @@ def diagnostic_information(p: Any) -> Any:
     info = json.loads(module.diagnostic_info())
     flow = p.Flow("f")
     flow.add_task(p.Task(name="a"))
-    return [sorted(info), sorted(module.system_information()), sorted(module.flow_information(flow)),
-            sorted(module.system_information()["system_information"])]
-
-
-@case
-def executor_defaults(p: Any) -> Any:
-    e = p.module("executors")
-    local, threads = e.LocalExecutor(), e.LocalDaskExecutor()
-    return [repr(local), repr(threads), threads.scheduler, type(local).__mro__[1].__name__,
-            repr(e.LocalDaskExecutor(scheduler="processes", num_workers=3)),
-            e.LocalDaskExecutor(num_workers=3).dask_config, e.Executor is type(local).__mro__[1]]
-
-
-@case
-def dask_executor_attributes(p: Any) -> Any:
-    e = p.module("executors").DaskExecutor
-    one = e(address="tcp://nowhere:1", client_kwargs={"timeout": 3}, debug=True)
-    two = e(cluster_class="distributed.LocalCluster", cluster_kwargs={"n_workers": 2},
-            adapt_kwargs={"maximum": 3})
-    return [repr(one), one.address, one.client_kwargs.get("timeout"), one.adapt_kwargs,
-            two.cluster_kwargs.get("n_workers"), two.adapt_kwargs, two.address,
-            raised_type(e, address="x", cluster_class="y"),
-            raised_type(e, address="x", cluster_kwargs={"a": 1}),
-            raised_type(e, address="x", adapt_kwargs={"a": 1}), raised_type(e, 1, 2, 3, 4, 5, 6, 7, 8,
-                                                                            9, 10)]
-
-
-@case
-def executors_can_be_pickled(p: Any) -> Any:
-    import cloudpickle
-
-    e = p.module("executors")
-    return [type(pickle.loads(cloudpickle.dumps(x))).__name__ for x in (
-        e.LocalExecutor(), e.LocalDaskExecutor(num_workers=2), e.DaskExecutor(address="tcp://x:1"))]
-
-
-@case
-def executor_submit_and_wait(p: Any, run: Any) -> Any:
-    executor = run.executor()
-    with executor.start():
-        one = executor.submit(lambda x, y=1: x + y, 1, y=2)
-        two = executor.submit(lambda x: x * 10, one)
-        found = [executor.wait(two), executor.wait([one, two]), executor.wait({"k": one}),
-                 executor.wait([]), executor.wait(5)]
-    return found
-
-
-@case
-def executor_submit_raises(p: Any, run: Any) -> Any:
-    executor = run.executor()
-
-    def go() -> Any:
-        with executor.start():
-            return executor.wait(executor.submit(lambda: 1 / 0))
-
-    return raises(go)
-
-
-@case
-def executor_outside_of_start(p: Any, run: Any) -> Any:
-    executor = run.executor()
-    if run.executor_name == "threads":
-        return "free"
-    return raises(lambda: executor.wait(executor.submit(lambda: 1))).get("raised")
-
-
-@case
-def executor_can_be_used_again(p: Any, run: Any) -> Any:
-    executor = run.executor()
-    with p.Flow("f") as flow:
-        p.task(lambda x: x, name="t").map([1, 2])
-    return [type(flow.run(executor=executor)).__name__ for _ in range(2)]
-
-
-@case
-def executor_extra_context(p: Any, run: Any) -> Any:
-    executor = run.executor()
-    with executor.start():
-        return executor.wait(executor.submit(lambda x: x, 4, extra_context={"task_name": "n"}))
+    return [
+        sorted(info),
+        sorted(module.system_information()),
+        sorted(module.flow_information(flow)),
+        sorted(module.system_information()["system_information"]),
+    ]
 
 
 @case
 def names_at_the_top(p: Any) -> Any:
-    names = ("Task Flow Parameter task tags apply_map case context config unmapped flatten mapped "
-             "resource_manager triggers core engine executors tasks utilities Client "
-             "__version__").split()
-    return {n: raises(lambda n=n: getattr(p, n) is not None).get("returned") for n in names
-            if n not in ("Client", "case", "resource_manager")}
+    names = [
+        "Task",
+        "Flow",
+        "Parameter",
+        "task",
+        "tags",
+        "apply_map",
+        "case",
+        "context",
+        "config",
+        "unmapped",
+        "flatten",
+        "mapped",
+        "resource_manager",
+        "triggers",
+        "core",
+        "engine",
+        "executors",
+        "tasks",
+        "utilities",
+        "Client",
+        "__version__",
+    ]
+    return {
+        n: raises(lambda n=n: getattr(p, n) is not None).get("returned")
+        for n in names
+        if n not in ("Client", "case", "resource_manager")
+    }
 
 
 @case
 def modules_that_import(p: Any) -> Any:
-    names = ("core core.task core.flow core.edge core.parameter engine engine.state engine.signals "
-             "engine.result engine.results engine.serializers engine.cache_validators "
-             "engine.task_runner engine.flow_runner engine.runner executors triggers "
-             "utilities.collections "
-             "utilities.configuration utilities.context utilities.debug utilities.diagnostics "
-             "utilities.edges utilities.filesystems utilities.importtools utilities.logging "
-             "utilities.tasks tasks.core.constants tasks.core.collections tasks.core.operators "
-             "tasks.core.function configuration exceptions").split()
+    names = [
+        "core",
+        "core.task",
+        "core.flow",
+        "core.edge",
+        "core.parameter",
+        "engine",
+        "engine.state",
+        "engine.signals",
+        "engine.result",
+        "engine.results",
+        "engine.serializers",
+        "engine.cache_validators",
+        "engine.task_runner",
+        "engine.flow_runner",
+        "engine.runner",
+        "executors",
+        "triggers",
+        "utilities.collections",
+        "utilities.configuration",
+        "utilities.context",
+        "utilities.debug",
+        "utilities.diagnostics",
+        "utilities.edges",
+        "utilities.filesystems",
+        "utilities.importtools",
+        "utilities.logging",
+        "utilities.tasks",
+        "tasks.core.constants",
+        "tasks.core.collections",
+        "tasks.core.operators",
+        "tasks.core.function",
+        "configuration",
+        "exceptions",
+    ]
     return {n: raises(lambda n=n: p.module(n) is not None).get("returned") for n in names}
 
 
 @case
 def operators_run(p: Any) -> Any:
     m = p.module("tasks.core.operators")
-    pairs = {n: raises(getattr(m, n)().run, 7, 2) for n in (
-        "Add Sub Mul Div FloorDiv Mod Pow And Or Equal NotEqual GreaterThan GreaterThanOrEqual "
-        "LessThan LessThanOrEqual").split()}
-    return [pairs, m.Not().run(0), m.GetItem().run([1, 2], 1), m.GetItem(default=5).run({}, "a"),
-            raises(m.GetItem().run, {}, "a").get("raised"), m.GetAttr().run("x", "upper")(),
-            m.GetAttr(default=3).run("x", "nope"), raises(m.GetAttr().run, "x", "nope").get("raised"),
-            m.GetAttr().run(ValueError("q"), "args.__class__") is tuple, m.Add().name,
-            m.GetItem(default=5).name]
+    pairs = {
+        n: raises(getattr(m, n)().run, 7, 2)
+        for n in [
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "FloorDiv",
+            "Mod",
+            "Pow",
+            "And",
+            "Or",
+            "Equal",
+            "NotEqual",
+            "GreaterThan",
+            "GreaterThanOrEqual",
+            "LessThan",
+            "LessThanOrEqual",
+        ]
+    }
+    return [
+        pairs,
+        m.Not().run(0),
+        m.GetItem().run([1, 2], 1),
+        m.GetItem(default=5).run({}, "a"),
+        raises(m.GetItem().run, {}, "a").get("raised"),
+        m.GetAttr().run("x", "upper")(),
+        m.GetAttr(default=3).run("x", "nope"),
+        raises(m.GetAttr().run, "x", "nope").get("raised"),
+        m.GetAttr().run(ValueError("q"), "args.__class__") is tuple,
+        m.Add().name,
+        m.GetItem(default=5).name,
+    ]
 
 
 @case
@@ -410,6 +343,12 @@ def collections_run(p: Any) -> Any:
     m = p.module("tasks.core.collections")
     with p.Flow("f") as flow:
         made = m.List().bind(1, 2, 3, flow=flow)
-    return [m.List().run(arg_1=2, arg_2=3), plain(m.Tuple().run(arg_1=2)), plain(m.Set().run(arg_1=2)),
-            m.Dict().run(keys=["a"], values=[1]), m.List().name, plain(flow.constants[made]),
-            raised_type(m.List().bind, x=1, flow=flow)]
+    return [
+        m.List().run(arg_1=2, arg_2=3),
+        plain(m.Tuple().run(arg_1=2)),
+        plain(m.Set().run(arg_1=2)),
+        m.Dict().run(keys=["a"], values=[1]),
+        m.List().name,
+        plain(flow.constants[made]),
+        raised_type(m.List().bind, x=1, flow=flow),
+    ]
