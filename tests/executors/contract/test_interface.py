@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
 from prefectlite.exceptions import ExecutorError
+from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
 from tests.clusters import EXECUTORS, executor_of_kind
 
 NAMES = {
