@@ -30,11 +30,11 @@ from prefectlite.engine.events import (
 from prefectlite.engine.messages import EXPANDED
 from prefectlite.engine.plan import Plan
 from prefectlite.engine.reporting import Reporter
-from prefectlite.engine.run_state import RunState
+from prefectlite.engine.run_state import Progress, RunState
 from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
 from prefectlite.engine.task_run import RunScope, call_handlers
 from prefectlite.engine.task_states import TaskStates
-from prefectlite.engine.upstream import known_summary
+from prefectlite.engine.upstream import known_summary, summarise
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -125,6 +125,7 @@ class Driver:
             releases=launcher.submit_ahead,
             most_ahead=launcher.most_ahead,
             batched=launcher.batched,
+            progress=self._progress(),
         )
         try:
             self._handle(Started())
@@ -135,6 +136,21 @@ class Driver:
             self.run_state.handle(Cancelled())
             launcher.cancel()
             raise
+
+    def _progress(self) -> dict[int, dict[int, Progress]]:
+        """How far the elements have come whose states the caller passed in."""
+        found: dict[int, dict[int, Progress]] = {}
+        for segment in self.plan.segments:
+            given = [self.states.given.get(task) for task in segment.tasks]
+            first = given[0]
+            if not isinstance(first, Mapped):
+                continue
+            for element in range(len(first.map_states)):
+                done = _finished_in_front(given, element)
+                if done:
+                    tail = summarise(done[-1], segment.measure)
+                    found.setdefault(segment.index, {})[element] = Progress(len(done), tail)
+        return found
 
     def _take_events(self) -> None:
         timeout = POLL_SECONDS
@@ -253,6 +269,19 @@ class Driver:
         reporter.changed(planned, None, new, 1)
         reporter.finished(planned, None, new)
         return new
+
+
+def _finished_in_front(given: Sequence[State | None], element: int) -> list[State]:
+    """The states of one element's tasks up to the first that has not finished."""
+    done = []
+    for parent in given:
+        if not isinstance(parent, Mapped) or element >= len(parent.map_states):
+            break
+        state = parent.map_states[element]
+        if not state._finished or state._cached:
+            break
+        done.append(state)
+    return done
 
 
 def _log_handler_error(error: Exception) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import prefectlite
@@ -257,9 +258,13 @@ class _FlowRun:
         states = self.states = TaskStates(
             plan, {index_of[task]: state for task, state in given.items() if task in index_of}
         )
-        with _interrupts() as interrupted:
+        with _interrupts() as interrupted, _progress(plan) as progress:
             scope = self._scope(plan, index_of, interrupted)
             reporter = Reporter(plan, str(request.values.get("flow_run_id")), request.readers)
+            if progress is not None:
+                reader, lines_are_seen = progress
+                reporter.readers.append(reader)
+                reporter.logs = reporter.logs and lines_are_seen
             self._run_known(plan, states, scope, reporter)
             executor = request.executor
             self.runner.logger.debug("Using executor type %s", type(executor).__name__)
@@ -428,6 +433,16 @@ def _is_later(state: State) -> bool:
         return False
     start = state.start_timestamp
     return start is not None and start > time.time()
+
+
+def _progress(plan: Plan) -> AbstractContextManager[tuple[Reader, bool] | None]:
+    """The display of the run's progress, where there is a terminal and it is wanted."""
+    is_terminal = getattr(sys.stdout, "isatty", None)
+    if is_terminal is None or not is_terminal() or not run_context.config.progress.enabled:
+        return nullcontext()
+    from prefectlite.progress import progress_of
+
+    return progress_of(plan)
 
 
 @contextmanager

@@ -72,6 +72,14 @@ class Runs:
         return self.length is not None and self.unfinished == 0
 
 
+@dataclass(slots=True, frozen=True)
+class Progress:
+    """How many tasks of a segment are done on an element, and what the last of them came to."""
+
+    links: int
+    tail: Summary
+
+
 class RunState:
     """Decides what to do next; see the module's docstring.
 
@@ -85,6 +93,7 @@ class RunState:
         most_ahead: Maps of more elements are sent bit by bit, so those downstream wait until they
             finish; None for no limit.
         batched: Segments whose elements are sent in batches; the same holds for them.
+        progress: How far elements have come in an earlier run, by segment and element.
 
     Example:
         ```python
@@ -102,6 +111,7 @@ class RunState:
         releases: bool = False,
         most_ahead: int | None = None,
         batched: Collection[int] = (),
+        progress: Mapping[int, Mapping[int, Progress]] | None = None,
     ) -> None:
         self.plan = plan
         self.known = known
@@ -110,6 +120,7 @@ class RunState:
         self.releases = releases
         self.most_ahead = most_ahead
         self.batched = batched
+        self.progress = progress or {}
         self.cancelled = False
         self.finished = False
         self.active = 0
@@ -256,12 +267,45 @@ class RunState:
     def _submit(self, runs: Runs, elements: Sequence[int]) -> None:
         if self.cancelled:
             return
+        done = self.progress.get(runs.segment.index)
+        if done:
+            self._go_on(runs, elements, done)
+            return
+        self._submit_fresh(runs, elements)
+
+    def _submit_fresh(self, runs: Runs, elements: Sequence[int]) -> None:
         for element in elements:
             runs.status[element] = SUBMITTED
         self.active += len(elements)
         self._out.append(Submit(runs.segment.index, elements))
         if runs.ahead:
             self._became_ready(runs, elements)
+
+    def _go_on(self, runs: Runs, elements: Sequence[int], done: Mapping[int, Progress]) -> None:
+        """Submit what an earlier run left to do: nothing, the rest of a chain, or all of it."""
+        fresh = [element for element in elements if element not in done]
+        if fresh:
+            self._submit_fresh(runs, fresh)
+        for element in elements:
+            progress = done.get(element)
+            if progress is None:
+                continue
+            runs.status[element] = SUBMITTED
+            self.active += 1
+            if progress.links == len(runs.segment.tasks):
+                self._on_finished(
+                    Finished(
+                        runs.segment.index,
+                        element,
+                        self.attempt(runs.segment.index, element),
+                        (progress.tail,),
+                    )
+                )
+                continue
+            runs.links[element] = progress.links
+            self._out.append(Submit(runs.segment.index, (element,), progress.links))
+            if runs.ahead:
+                self._became_ready(runs, (element,))
 
     def _submit_again(self, runs: Runs, element: int) -> None:
         if self.cancelled:

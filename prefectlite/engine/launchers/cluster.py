@@ -102,7 +102,8 @@ class ClusterLauncher:
         """Send runs with the futures of what they depend on, or have them wait for their turn."""
         segment = self._plan.segments[submit.segment]
         waits_its_turn = segment.mapped and not self._driver.run_state.runs[segment.index].ahead
-        if not waits_its_turn or submit.attempt > 1 or self._initial(segment, submit) is not None:
+        alone = submit.link or submit.attempt > 1 or self._initial(segment, submit) is not None
+        if not waits_its_turn or alone:
             self._send(segment, submit)
             return ()
         queue = self._queues.get(segment.index)
@@ -149,7 +150,7 @@ class ClusterLauncher:
             shared["literals"] = tuple(literals)
             columns.extend([self._literals[task]] * len(elements) for task in literals)
         if submit.link:
-            block, position = self._previous[segment.index, elements[0]]
+            block, position = self._before(segment, elements[0], submit.link)
             columns.append([block])
             if position is not None:
                 columns.append([Picked(position)])
@@ -163,6 +164,14 @@ class ClusterLauncher:
             one = Submit(segment.index, (element,), submit.link, submit.attempt)
             cells = [[column[row]] for column in columns]
             self._send_rows(segment, one, cells, {**shared, "initial": initial[row]})
+
+    def _before(self, segment: Segment, element: int, link: int) -> Any:
+        """What carries the states before the link that a run goes on from."""
+        handle = self._previous.get((segment.index, element))
+        if handle is None:
+            before = segment.tasks[link - 1]
+            handle = (Block(None, {before: self._driver.states.get(before, element)}), None)
+        return handle
 
     def _send_rows(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.feeding import Picked, gather_blocks
 from prefectlite.engine.plan import Link, Segment
-from prefectlite.engine.remote import WHOLE
+from prefectlite.engine.remote import WHOLE, Block
 from prefectlite.engine.run_state import flat_items
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
     from prefectlite.executors.dask import DaskExecutor
 
-# a future, and the position in its list of blocks where it carries a batch
-Handle = tuple["Future[Any]", int | None]
+# a future or a block, and the position in its list of blocks where it carries a batch
+Handle = tuple[Any, int | None]
 
 
 class Feeds:
@@ -40,8 +40,15 @@ class Feeds:
         self._handles[segment][element] = (future, position)
 
     def get(self, segment: int, element: int) -> Handle:
-        """The future that carries the block of an element, and the position in a batch."""
-        return self._handles[segment][element]
+        """What carries the block of an element, and the position where it is a batch.
+
+        That is a future, or the block itself for an element that an earlier run has finished.
+        """
+        handle = self._handles[segment].get(element)
+        if handle is None:
+            task = self._driver.plan.segments[segment].tail
+            return Block(self._driver.states.get(task, element)), None
+        return handle
 
     def drop(self, segment: int, elements: Sequence[int]) -> None:
         """Forget the futures of elements that nobody reads any more."""
@@ -64,10 +71,9 @@ class Feeds:
             if shared is not None:
                 columns.append([shared] * len(elements))
                 continue
-            handles = self._handles[upstream]
             if link is Link.FLAT:
                 places = self._flat_places(upstream)
-                cells = [handles[places[element][0]] for element in elements]
+                cells = [self.get(upstream, places[element][0]) for element in elements]
                 columns.append([future for future, _ in cells])
                 columns.append(
                     [
@@ -76,7 +82,7 @@ class Feeds:
                     ]
                 )
             else:
-                cells = [handles[element] for element in elements]
+                cells = [self.get(upstream, element) for element in elements]
                 columns.append([future for future, _ in cells])
                 if any(position is not None for _, position in cells):
                     columns.append([Picked(position) for _, position in cells])
@@ -93,7 +99,7 @@ class Feeds:
             return self._gathered(upstream)
         if link in (Link.ELEMENT, Link.FLAT):
             return None
-        return self._handles[upstream][0][0]
+        return self.get(upstream, 0)[0]
 
     def batch(self, segment: Segment, elements: Sequence[int]) -> list[Any]:
         """The arguments of a batch: for each input one for all, or futures and places in them."""
@@ -103,14 +109,13 @@ class Feeds:
             if shared is not None:
                 arguments.append(shared)
                 continue
-            handles = self._handles[upstream]
             if link is Link.FLAT:
                 flat = [self._flat_places(upstream)[element] for element in elements]
-                futures, places = _distinct([handles[origin] for origin, _ in flat])
+                futures, places = _distinct([self.get(upstream, origin) for origin, _ in flat])
                 items = [item for _, item in flat]
                 arguments.extend([futures, list(zip(places, items, strict=True))])
             else:
-                futures, places = _distinct([handles[element] for element in elements])
+                futures, places = _distinct([self.get(upstream, element) for element in elements])
                 arguments.extend([futures, places])
         return arguments
 
@@ -119,8 +124,8 @@ class Feeds:
 
         The places are left out where the futures simply follow one another.
         """
-        handles = self._handles[upstream]
-        futures, places = _distinct([handles[element] for element in sorted(handles)])
+        length = self._driver.run_state.runs[upstream].length or 0
+        futures, places = _distinct([self.get(upstream, element) for element in range(length)])
         return [futures, None if _follow_one_another(places) else places]
 
     def _gathered(self, upstream: int) -> Future[Any]:
@@ -143,13 +148,14 @@ class Feeds:
 
 def _distinct(handles: Sequence[Handle]) -> tuple[list[Any], list[tuple[int, int | None]]]:
     """Futures without repetition, and each handle's place: the future's number and position."""
-    numbers: dict[str, int] = {}
-    futures = []
+    numbers: dict[Any, int] = {}
+    futures: list[Any] = []
     places = []
     for future, position in handles:
-        number = numbers.get(future.key)
+        key = id(future) if isinstance(future, Block) else future.key
+        number = numbers.get(key)
         if number is None:
-            number = numbers[future.key] = len(futures)
+            number = numbers[key] = len(futures)
             futures.append(future)
         places.append((number, position))
     return futures, places
