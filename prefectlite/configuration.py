@@ -19,6 +19,7 @@ import json
 import os
 import re
 import sys
+import warnings
 from ast import literal_eval
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path
@@ -146,7 +147,7 @@ class Config(dict[str, Any]):
         return plain
 
 
-class _MissingKey(AttributeError, KeyError):
+class _MissingKey(KeyError, AttributeError):
     """A key of the configuration was asked for that is not there."""
 
     __str__ = Exception.__str__
@@ -182,8 +183,13 @@ def string_to_type(val: str) -> Any:
             return json.loads(val)
         except ValueError:
             pass  # Python's own notation, e.g. ['a'], comes next.
+    if val[:1].isspace():
+        return val
     try:
-        return literal_eval(val)
+        with warnings.catch_warnings():
+            # A text such as '\d' is no reason to warn about escapes in code.
+            warnings.simplefilter("ignore")
+            return literal_eval(val)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return val
 
