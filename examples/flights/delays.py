@@ -6,6 +6,8 @@ flights are cut into partitions and in whatever order these are added up.
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 
 from examples.flights.data import table
@@ -17,6 +19,19 @@ GROUPINGS = {
 }
 
 
+@cache
+def precipitation() -> pd.Series[float]:
+    """Return how much it rained or snowed, by airport and hour: indexed once in a process."""
+    weather = table("weather")
+    return weather.set_index(["origin", "time_hour"])["precip"]
+
+
+@cache
+def seats() -> pd.Series[int]:
+    """Return the number of seats by plane."""
+    return table("planes").set_index("tailnum")["seats"]
+
+
 def clean_flights(flights: pd.DataFrame) -> pd.DataFrame:
     """Return one row a flight with what the statistics need, joined with weather and planes.
 
@@ -24,14 +39,8 @@ def clean_flights(flights: pd.DataFrame) -> pd.DataFrame:
     was diverted. `wet` says that it rained or snowed at the airport in the hour of departure;
     `seats` is 0 where the plane is not known.
     """
-    weather = table("weather")[["origin", "time_hour", "precip"]]
-    planes = table("planes")[["tailnum", "seats"]]
-    columns = ["carrier", "origin", "dest", "hour", "tailnum", "time_hour"]
-    joined = (
-        flights[[*columns, "dep_time", "dep_delay", "arr_delay"]]
-        .merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
-        .merge(planes, on="tailnum", how="left", validate="many_to_one")
-    )
+    joined = flights.join(precipitation(), on=["origin", "time_hour"], validate="many_to_one")
+    joined = joined.join(seats(), on="tailnum", validate="many_to_one")
     departed = joined["dep_time"].notna()
     landed = joined["arr_delay"].notna()
     return pd.DataFrame(
