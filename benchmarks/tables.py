@@ -101,6 +101,7 @@ def describe_run(options: Options) -> str:
     """Return what has to be known to judge the figures."""
     import dask
 
+    prefect1 = f" (Prefect 1: {options.prefect1_repeats})" if PREFECT1 in options.pythons else ""
     logging = f"at level {options.log_level}" if options.log_level else "at default settings"
     cluster = "in the driver's process" if options.inside else "in a process of its own"
     timed = (
@@ -112,7 +113,7 @@ def describe_run(options: Options) -> str:
     )
     return (
         f"Python {platform.python_version()}, dask {dask.__version__}, {os.cpu_count()} cores; "
-        f"medians of {options.repeats} alternating turns (Prefect 1: {options.prefect1_repeats}); "
+        f"medians of {options.repeats} alternating turns{prefect1}; "
         f"clusters of {options.processes} processes, the scheduler {cluster}; "
         f"logging {logging} on all sides. {timed}. Tasks do nothing."
     )
