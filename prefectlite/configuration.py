@@ -14,7 +14,6 @@ configuration (``${flows.checkpointing}``). What stands under ``[context]`` is p
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import re
@@ -22,6 +21,7 @@ import sys
 import warnings
 from ast import literal_eval
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -314,17 +314,10 @@ def interpolate_config(config: dict[str, Any], env_var_prefix: str | None = None
         1
     """
     flat: dict[CompoundKey, Any] = dict_to_flatdict(config)
-    if env_var_prefix:
-        for variable, path in _variables_of(env_var_prefix):
-            _check_path(variable, path, flat)
-            # A plain value takes the place of a whole section.
-            for key in [key for key in flat if key[: len(path)] == path]:
-                del flat[key]
-            flat[path] = string_to_type(str(interpolate_env_vars(os.environ[variable])))
-
+    given = _lay_variables_over(flat, env_var_prefix) if env_var_prefix else set()
     for key, value in flat.items():
-        value = interpolate_env_vars(value)
-        flat[key] = string_to_type(value) if isinstance(value, str) else value
+        if isinstance(value, str) and key not in given:
+            flat[key] = string_to_type(str(interpolate_env_vars(value)))
     for _ in range(_INTERPOLATION_DEPTH):
         changed = False
         for key, value in flat.items():
@@ -348,6 +341,28 @@ def _variables_of(prefix: str) -> Iterator[tuple[str, CompoundKey]]:
         yield variable, CompoundKey(lowered)
 
 
+def _lay_variables_over(flat: dict[CompoundKey, Any], prefix: str) -> set[CompoundKey]:
+    """Put the variables' values into ``flat``; return those of its keys that are final already."""
+    given: set[CompoundKey] = set()
+    for variable, path in _variables_of(prefix):
+        value = string_to_type(str(interpolate_env_vars(os.environ[variable])))
+        _check_path(variable, path, flat)
+        section = [key for key in flat if len(key) > len(path) and key[: len(path)] == path]
+        if section and not isinstance(value, dict):
+            raise ConfigurationError(
+                f"The variable {variable} cannot be used: the configuration key "
+                f'"{".".join(path)}" is a section; set a key of it, e.g. '
+                f"{variable}__{section[0][len(path)].upper()}, or give a JSON object"
+            )
+        for key in section:
+            del flat[key]
+        # What stands inside a JSON object has its type.
+        inner = dict_to_flatdict(value, parent=path) if isinstance(value, dict) else {}
+        flat.update(inner or {path: value})
+        given.update(inner)
+    return given
+
+
 def _check_path(variable: str, path: CompoundKey, flat: Mapping[CompoundKey, Any]) -> None:
     if not all(path):
         raise ConfigurationError(
@@ -355,11 +370,11 @@ def _check_path(variable: str, path: CompoundKey, flat: Mapping[CompoundKey, Any
             'two "__" is empty'
         )
     for depth in range(1, len(path)):
-        if path[:depth] in flat:
+        # The value may be a secret: it is not shown.
+        if path[:depth] in flat and flat[CompoundKey(path[:depth])] != {}:
             raise ConfigurationError(
                 f"The variable {variable} cannot be used: the configuration key "
-                f'"{".".join(path[:depth])}" holds the value {flat[CompoundKey(path[:depth])]!r} '
-                "and no section"
+                f'"{".".join(path[:depth])}" holds a value and is no section'
             )
 
 
@@ -381,19 +396,27 @@ def process_task_defaults(config: Config) -> Config:
         The same configuration, ``retry_delay`` a ``timedelta`` or None, ``timeout`` in seconds or
         None.
 
+    Raises:
+        ConfigurationError: a value of another type; names the key.
+
     Example:
         >>> process_task_defaults(Config(tasks={"defaults": {"retry_delay": 5}})).tasks.defaults
         Config({'retry_delay': datetime.timedelta(seconds=5), 'max_retries': 0, 'timeout': None})
     """
     defaults = config.setdefault("tasks", {}).setdefault("defaults", {})
-    if defaults.setdefault("max_retries", 0) is False:
-        defaults["max_retries"] = 0
-    if defaults.setdefault("retry_delay", False) is False:
-        defaults["retry_delay"] = None
-    if defaults.setdefault("timeout", False) is False:
-        defaults["timeout"] = None
-    if isinstance(defaults["retry_delay"], int):
-        defaults["retry_delay"] = datetime.timedelta(seconds=defaults["retry_delay"])
+    for key, none in (("max_retries", 0), ("retry_delay", None), ("timeout", None)):
+        if defaults.setdefault(key, False) is False:
+            defaults[key] = none
+        value = defaults[key]
+        kinds: tuple[type, ...] = (int,) if key == "max_retries" else (int, float, timedelta)
+        if value is not none and (isinstance(value, bool) or not isinstance(value, kinds)):
+            what = "a count" if key == "max_retries" else "seconds"
+            raise ConfigurationError(
+                f"The configuration key tasks.defaults.{key} holds {value!r}; "
+                f"write {what} (a number), or false for none"
+            )
+    if isinstance(defaults["retry_delay"], (int, float)):
+        defaults["retry_delay"] = timedelta(seconds=defaults["retry_delay"])
     return config
 
 
@@ -425,10 +448,32 @@ def load_configuration(
     merged: MutableMapping[str, Any] = load_toml(path)
     for layer in (user_config_path, backend_config_path):
         if layer and Path(str(interpolate_env_vars(layer))).exists():
-            merged = merge_dicts(merged, load_toml(layer))
+            settings = load_toml(layer)
+            _check_sections(merged, settings, layer)
+            merged = merge_dicts(merged, settings)
     loaded = interpolate_config(dict(merged), env_var_prefix=env_var_prefix)
     validate_config(loaded)
     return loaded
+
+
+def _check_sections(below: Mapping[str, Any], settings: Mapping[str, Any], path: str) -> None:
+    """Refuse a file that has a plain value where the defaults have a section."""
+    for key, value in settings.items():
+        default = below.get(key)
+        if not isinstance(default, dict):
+            continue
+        if isinstance(value, dict):
+            _check_sections(default, value, path)
+            continue
+        file = Path(str(interpolate_env_vars(path)))
+        lines = file.read_text(encoding="utf-8").splitlines()
+        assignment = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+        numbers = [number for number, line in enumerate(lines, 1) if assignment.match(line)]
+        where = f", line {numbers[0]}" if numbers else ""
+        raise ConfigurationError(
+            f'{file}{where}: the configuration key "{key}" is a section and holds '
+            f"{value!r} here; write [{key}] and its keys below it"
+        )
 
 
 def load_default_config() -> Config:
