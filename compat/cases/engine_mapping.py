@@ -43,7 +43,7 @@ def over_a_range(p: Any, run: Any) -> Any:
 
 @case
 def over_an_empty_list(p: Any, run: Any) -> Any:
-    return _over(p, run, list)
+    return _over(p, run, lambda: [])
 
 
 @case
@@ -176,7 +176,7 @@ def shortest_argument_ends_it(p: Any, run: Any) -> Any:
 @case
 def one_empty_argument_gives_nothing(p: Any, run: Any) -> Any:
     with p.Flow("f") as flow:
-        p.task(lambda x, y: [x, y], name="each").map([1, 2, 3], p.task(list, name="e")())
+        p.task(lambda x, y: [x, y], name="each").map([1, 2, 3], p.task(lambda: [], name="e")())
     return run(flow)
 
 

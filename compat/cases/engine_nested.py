@@ -203,7 +203,7 @@ def four_level_maps_and_flattens(p: Any, run: Any) -> Any:
 @case
 def map_of_zero_then_reduce_then_map(p: Any, run: Any) -> Any:
     with p.Flow("f") as flow:
-        m = p.task(lambda x: x, name="m").map(p.task(list, name="empty")())
+        m = p.task(lambda x: x, name="m").map(p.task(lambda: [], name="empty")())
         r = p.task(lambda x: x + [1], name="r")(m)
         p.task(lambda x: x * 2, name="again").map(r)
     return run(flow)
