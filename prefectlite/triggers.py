@@ -170,7 +170,7 @@ def not_all_skipped(upstream_states: UpstreamStates) -> bool:
     """
     states = _distinct_states(upstream_states)
     if all(state.is_skipped() for state in states):
-        raise signals.SKIP("All upstreams were skipped")
+        raise signals.SKIP("All upstreams were skipped", result=None)
     if not all(state.is_successful() for state in states):
         raise signals.TRIGGERFAIL(
             'Trigger was "not_all_skipped" but some of the upstream tasks failed.'

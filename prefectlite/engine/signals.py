@@ -163,7 +163,7 @@ def signal_from_state(state: State) -> type[PrefectStateSignal]:
         >>> signal_from_state(Skipped())
         <class 'prefectlite.engine.signals.SKIP'>
     """
-    waiting = [PrefectStateSignal]
+    waiting = PrefectStateSignal.__subclasses__()
     while waiting:
         signal_class = waiting.pop()
         if signal_class._state_cls is type(state):
