@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from typing import Any
 
 from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
@@ -11,6 +12,8 @@ EXECUTORS = ["local", "sync", "threads", "processes", "dask"]
 IN_OTHER_PROCESSES = ["processes", "dask"]
 
 _cluster: Any = None
+_processes: LocalDaskExecutor | None = None
+_open = ExitStack()
 
 
 def cluster() -> Any:
@@ -28,12 +31,25 @@ def cluster() -> Any:
     return _cluster
 
 
-def close_cluster() -> None:
-    """End the cluster, if there is one."""
-    global _cluster
+def close_all() -> None:
+    """End the cluster and the processes, where they were started."""
+    global _cluster, _processes
+    _open.close()
+    _processes = None
     if _cluster is not None:
         _cluster.close()
         _cluster = None
+
+
+def started_executor(kind: str) -> Executor:
+    """An executor of two slots; that of processes is one for all, as they are slow to start."""
+    global _processes
+    if kind != "processes":
+        return executor_of_kind(kind)
+    if _processes is None:
+        _processes = LocalDaskExecutor(scheduler="processes", num_workers=2)
+        _open.enter_context(_processes.start())
+    return _processes
 
 
 def executor_of_kind(kind: str) -> Executor:

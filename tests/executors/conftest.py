@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from prefectlite.executors import Executor
-from tests.clusters import EXECUTORS, close_cluster, executor_of_kind
+from tests.clusters import EXECUTORS, close_all, started_executor
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _end_of_cluster() -> Iterator[None]:
     yield
-    close_cluster()
+    close_all()
 
 
 @pytest.fixture(params=EXECUTORS)
 def executor(request: pytest.FixtureRequest) -> Executor:
     """Each executor in turn."""
-    return executor_of_kind(request.param)
+    return started_executor(request.param)
 
 
 class Journal:

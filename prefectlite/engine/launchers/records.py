@@ -75,7 +75,7 @@ class RecordKeeper:
         if reporter.readers:
             if link.changes is None:
                 running = Running("Starting task run.")
-                reporter.changed(planned, map_index, running, 1, link.began, worker)
+                reporter.changed(planned, map_index, running, link.run_count, link.began, worker)
                 reporter.changed(planned, map_index, state, link.run_count, link.ended, worker)
             else:
                 for name, message, moment, run_count in link.changes:

@@ -22,6 +22,12 @@ NAMES = {
 }
 
 
+@pytest.fixture(params=EXECUTORS)
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """Each executor in turn, not started yet."""
+    return executor_of_kind(request.param)
+
+
 def test_submit_and_wait(executor: Executor) -> None:
     with executor.start():
         assert executor.wait(executor.submit(operator.add, 1, 2)) == 3
