@@ -67,7 +67,8 @@ def reference(plan: list[Key], python: str, refresh: bool) -> dict[Key, Any]:
     observed: dict[Key, Any] = {}
     for module in sorted({key[0] for key in plan}):
         digest = hashlib.sha256()
-        for file in ("harness.py", "side.py", f"cases/{module}.py"):
+        files = ["harness.py", "side.py", f"cases/{module}.py"]
+        for file in [*files, "generated.py"] if module == "generated_flows" else files:
             digest.update((ROOT / "compat" / file).read_bytes())
         stored = CACHE / f"{module}-{digest.hexdigest()[:16]}.json"
         known: dict[str, Any] = {}

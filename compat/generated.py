@@ -68,6 +68,11 @@ def make_task(p: Any, choose: random.Random, name: str) -> Any:
     return p.task(body, **settings)
 
 
+def _source(argument: Any) -> Any:
+    """What an argument is, whatever its annotation."""
+    return getattr(argument, "value", argument)
+
+
 def make_flow(p: Any, seed: int) -> Any:
     """The flow of a seed."""
     choose = random.Random(seed)
@@ -93,9 +98,11 @@ def make_flow(p: Any, seed: int) -> Any:
         for number in range(choose.randint(2, 12)):
             task = make_task(p, choose, f"t{number}")
             mapped = bool(made) and choose.random() < 0.5
-            arguments = {
-                key: annotated(mapped) for key in ("x", "y") if choose.random() < 0.6
-            }
+            arguments = {key: annotated(mapped) for key in ("x", "y") if choose.random() < 0.6}
+            # Flattening a task that is also an argument unflattened is a fault of Prefect's: see
+            # the case same_task_flattened_and_not.
+            if _source(arguments.get("x")) is _source(arguments.get("y")):
+                arguments.pop("y", None)
             upstream = []
             if made and choose.random() < 0.2:
                 upstream = [choose.choice(made)]

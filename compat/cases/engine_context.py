@@ -15,7 +15,10 @@ def context_keys_in_a_run(p: Any, run: Any) -> Any:
     return [key for key in run.state(flow).result[a].result if key not in known]
 
 
-@case
+@case(
+    differs="Checkpointing is on for a target or a result of a task's own unless it is switched "
+    "off, so its setting has no value by default (promise 1).",
+)
 def context_values_in_a_run(p: Any, run: Any) -> Any:
     def look(x: int) -> Any:
         c = p.context

@@ -253,3 +253,43 @@ def downstream_of_a_map_without_data(p: Any, run: Any) -> Any:
         always = p.task(lambda: 1, name="always", trigger=p.triggers.any_failed)()
         always.set_upstream(m)
     return run(flow)
+
+
+@case
+def failed_mapped_upstream_beside_a_list(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        one = p.task(lambda: 1, name="one")()
+        bad = p.task(lambda x: x, name="bad").map(one)
+        good = p.task(lambda: [1, 2], name="good")()
+        p.task(lambda x, y: x, name="m").map(good, bad)
+        p.task(lambda x, y: x, name="n", trigger=p.triggers.all_finished).map(bad, good)
+    return run(flow)
+
+
+@case
+def skipped_elements_of_an_unmapped_upstream(p: Any, run: Any) -> Any:
+    def odd(x: int) -> int:
+        if x % 2:
+            raise p.engine.signals.SKIP("odd")
+        return x
+
+    with p.Flow("f") as flow:
+        some = p.task(odd).map([1, 2])
+        every = p.task(odd, name="every").map([1, 3])
+        fails = p.task(lambda x: 1 / 0, name="fails").map([1, 3])
+        p.task(lambda x: x, name="m").map([5, 6], upstream_tasks=[p.unmapped(some)])
+        p.task(lambda x: x, name="n").map([5, 6], upstream_tasks=[p.unmapped(every)])
+        p.task(lambda x, y: x, name="k").map([5, 6], p.unmapped(some))
+        p.task(lambda x: x, name="o").map([5, 6], upstream_tasks=[p.unmapped(fails)])
+    return run(flow)
+
+
+@case(
+    differs="Each argument is flattened or not as it is written; in Prefect one flattened argument "
+    "changes the others that come from the same task.",
+)
+def same_task_flattened_and_not(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda x: [x, x + 1], name="a").map([1, 2])
+        p.task(lambda x, y: [x, y], name="m").map(p.flatten(a), a)
+    return run(flow)

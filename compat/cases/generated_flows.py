@@ -28,4 +28,3 @@ def _make(number: int) -> Any:
 
 for _number in range(CASES):
     globals()[f"generated_{_number:02}"] = _make(_number)
-
