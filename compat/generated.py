@@ -10,16 +10,36 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import Any, Dict, List
+from typing import Any
 
-BEHAVIOURS = (
-    "number number number list list list short empty fail skip fail_odd skip_odd retry none "
-    "signal_success retry_all"
-).split()
-TRIGGERS = (
-    "all_successful all_successful all_successful all_finished any_successful any_failed "
-    "all_failed not_all_skipped"
-).split()
+BEHAVIOURS = [
+    "number",
+    "number",
+    "number",
+    "list",
+    "list",
+    "list",
+    "short",
+    "empty",
+    "fail",
+    "skip",
+    "fail_odd",
+    "skip_odd",
+    "retry",
+    "none",
+    "signal_success",
+    "retry_all",
+]
+TRIGGERS = [
+    "all_successful",
+    "all_successful",
+    "all_successful",
+    "all_finished",
+    "any_successful",
+    "any_failed",
+    "all_failed",
+    "not_all_skipped",
+]
 
 
 def total(value: Any) -> int:
@@ -42,7 +62,7 @@ def behave(p: Any, behaviour: str, seen: int) -> Any:
     if behaviour in ("retry", "retry_all") and p.context.task_run_count == 1:
         if behaviour == "retry_all" or seen % 2:
             raise ValueError(f"once with {seen}")
-    results: Dict[str, Any] = {
+    results: dict[str, Any] = {
         "list": [seen, seen + 1, seen + 2],
         "short": [[seen], [seen + 1, seen]],
         "empty": [],
@@ -58,7 +78,7 @@ def make_task(p: Any, choose: random.Random, name: str) -> Any:
     def body(x: Any = 0, y: Any = 0) -> Any:
         return behave(p, behaviour, total(x) * 3 + total(y))
 
-    settings: Dict[str, Any] = {"name": f"{name}_{behaviour}"}
+    settings: dict[str, Any] = {"name": f"{name}_{behaviour}"}
     if behaviour in ("retry", "retry_all"):
         settings.update(max_retries=1, retry_delay=timedelta(0))
     if choose.random() < 0.3:
@@ -76,7 +96,7 @@ def _source(argument: Any) -> Any:
 def make_flow(p: Any, seed: int) -> Any:
     """The flow of a seed."""
     choose = random.Random(seed)
-    made: List[Any] = []
+    made: list[Any] = []
 
     def argument() -> Any:
         kind = choose.random()
