@@ -59,9 +59,9 @@ def behave(p: Any, behaviour: str, seen: int) -> Any:
         raise p.engine.signals.SKIP(f"skips with {seen}")
     if behaviour == "signal_success":
         raise p.engine.signals.SUCCESS("signal", result=[seen, seen + 1])
-    if behaviour in ("retry", "retry_all") and p.context.task_run_count == 1:
-        if behaviour == "retry_all" or seen % 2:
-            raise ValueError(f"once with {seen}")
+    retried = behaviour == "retry_all" or (behaviour == "retry" and seen % 2)
+    if retried and p.context.task_run_count == 1:
+        raise ValueError(f"once with {seen}")
     results: dict[str, Any] = {
         "list": [seen, seen + 1, seen + 2],
         "short": [[seen], [seen + 1, seen]],

@@ -255,7 +255,10 @@ def downstream_of_a_map_without_data(p: Any, run: Any) -> Any:
     return run(flow)
 
 
-@case
+@case(
+    differs="What maps over a mapped task that failed as a whole fails with it, also beside a "
+    "list; Prefect maps over nothing there, and the run succeeds (promise 5).",
+)
 def failed_mapped_upstream_beside_a_list(p: Any, run: Any) -> Any:
     with p.Flow("f") as flow:
         one = p.task(lambda: 1, name="one")()

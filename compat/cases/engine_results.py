@@ -187,7 +187,7 @@ def mapped_targets(p: Any, run: Any, folder: str) -> Any:
         for _ in range(2):
             state = run.state(flow).result[m]
             seen.append([plain(state), [_where(item) for item in state.map_states]])
-    return [seen, run.notes_by_name(), _files(folder)]
+    return [seen, run.sorted_notes(), _files(folder)]
 
 
 @case
