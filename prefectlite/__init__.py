@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from prefectlite.core.parameter import DateTimeParameter as DateTimeParameter
     from prefectlite.core.parameter import Parameter as Parameter
     from prefectlite.core.task import Task as Task
+    from prefectlite.tasks.control_flow.case import case as case
+    from prefectlite.tasks.core.resource_manager import resource_manager as resource_manager
     from prefectlite.utilities.edges import flatten as flatten
     from prefectlite.utilities.edges import mapped as mapped
     from prefectlite.utilities.edges import unmapped as unmapped
@@ -53,8 +55,10 @@ _NAMES = {
     "Parameter": "prefectlite.core.parameter",
     "Task": "prefectlite.core.task",
     "apply_map": "prefectlite.utilities.tasks",
+    "case": "prefectlite.tasks.control_flow.case",
     "flatten": "prefectlite.utilities.edges",
     "mapped": "prefectlite.utilities.edges",
+    "resource_manager": "prefectlite.tasks.core.resource_manager",
     "tags": "prefectlite.utilities.tasks",
     "task": "prefectlite.utilities.tasks",
     "unmapped": "prefectlite.utilities.edges",
@@ -78,10 +82,12 @@ __all__ = [
     "Parameter",
     "Task",
     "apply_map",
+    "case",
     "config",
     "context",
     "flatten",
     "mapped",
+    "resource_manager",
     "tags",
     "task",
     "unmapped",

@@ -19,7 +19,10 @@ from prefectlite.utilities.context import context
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["FlowGraph"]
+__all__ = ["BLOCK_KEYS", "FlowGraph"]
+
+BLOCK_KEYS = ("case", "resource")
+"""The context keys of `TaskBlock`: blocks that are told of the tasks that are added inside."""
 
 
 def _is_eager(validate: bool | None) -> bool:
@@ -57,6 +60,10 @@ class FlowGraph(FlowView):
                     f"another {'name' if isinstance(task, Parameter) else 'slug'}, or use the "
                     f"task that is there."
                 )
+            for key in BLOCK_KEYS:
+                block = context.get(key)
+                if block is not None:
+                    block.add_task(task, self)
             self._graph.add_task(task)
             self.slugs[task] = slug
             self._slugs_in_use.add(slug)

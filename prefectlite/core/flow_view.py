@@ -156,8 +156,16 @@ class FlowView:
         return {task for task in self.tasks if isinstance(task, Parameter)}
 
     def reference_tasks(self) -> set[Task]:
-        """Return the tasks whose states decide the flow's: those set, or the terminal ones."""
-        return set(self._reference_tasks) or self.terminal_tasks()
+        """Return the tasks whose states decide the flow's: those set, or the terminal ones.
+
+        In the place of tasks that only manage a resource come those that nothing else waits for.
+        """
+        return set(self._reference_tasks) or {
+            task
+            for task, edges in self._graph.out_of.items()
+            if task.counts_for_flow_state
+            and not any(edge.downstream_task.counts_for_flow_state for edge in edges)
+        }
 
     def explicit_reference_tasks(self) -> set[Task]:
         """Return the reference tasks that were set; none if the terminal tasks stand for them."""

@@ -155,6 +155,10 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
     __signature__ = _TaskSignature()
     worth_a_warning_if_unused = True
     """Whether a task that is made inside of a ``with Flow(...)`` block is expected to be added."""
+    counts_for_flow_state = True
+    """Whether this may be one of the reference tasks of a flow that has none set."""
+    is_cleanup = False
+    """Whether this cleans up after other tasks, which is due also when a run is cancelled."""
     fuse: bool | None = None
 
     def __init__(
