@@ -20,7 +20,9 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/python -m examples.flights $(ARGS)
 
+# A source archive, and a checkout on a system without links, lack prefectlite/executors.
 check: $(VENV)/.dev
+	@test -e prefectlite/executors/__init__.py || ln -sf ../executors prefectlite/executors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -37,7 +39,7 @@ compat: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	rm -rf .hypothesis .coverage htmlcov
+	rm -rf .hypothesis .coverage htmlcov .venv-prefect1 compat/.cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made:

@@ -241,7 +241,7 @@ class TestErrors:
             load("[s.t]\na = 1\n", "[s]\nt = 5\n")
 
     def test_a_variable_in_place_of_a_section(self, load: Load) -> None:
-        with pytest.raises(ConfigurationError, match="TEST__S .*is a section.*TEST__S__A"):
+        with pytest.raises(ConfigurationError, match=r"TEST__S .*is a section.*TEST__S__A"):
             load("[s]\na = 1\n", TEST__S="5")
 
     def test_a_variable_below_a_value_and_no_word_of_the_value(self, load: Load) -> None:

@@ -132,7 +132,7 @@ class TestThreads:
 class TestIdentity:
     @pytest.mark.parametrize("dump", [pickle.dumps, cloudpickle.dumps, copy.copy, copy.deepcopy])
     def test_it_cannot_be_pickled_and_says_what_to_do(self, dump: Callable[[Any], Any]) -> None:
-        with pytest.raises(TypeError, match="`prefectlite.context`"):
+        with pytest.raises(TypeError, match=r"`prefectlite\.context`"):
             dump(context)
 
     def test_its_repr_shows_nothing(self) -> None:

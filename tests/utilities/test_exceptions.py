@@ -18,7 +18,7 @@ def drawn() -> dict[str, str]:
     above: list[tuple[int, str]] = []
     for line in exceptions.__doc__.splitlines():
         name = line.strip(" │├└─").split(" ")[0]
-        if not name.isidentifier() or not hasattr(exceptions, name) and "Exception" not in name:
+        if not name.isidentifier() or (not hasattr(exceptions, name) and "Exception" not in name):
             continue
         depth = len(line) - len(line.lstrip(" │├└─"))
         while above and above[-1][0] >= depth:
