@@ -158,13 +158,13 @@ class FlowView:
     def reference_tasks(self) -> set[Task]:
         """Return the tasks whose states decide the flow's: those set, or the terminal ones.
 
-        In the place of tasks that only manage a resource come those that nothing else waits for.
+        In the place of a clean-up come the tasks that nothing but clean-ups waits for.
         """
         return set(self._reference_tasks) or {
             task
             for task, edges in self._graph.out_of.items()
             if task.counts_for_flow_state
-            and not any(edge.downstream_task.counts_for_flow_state for edge in edges)
+            and all(edge.downstream_task.is_cleanup for edge in edges)
         }
 
     def explicit_reference_tasks(self) -> set[Task]:

@@ -20,6 +20,8 @@ _MODULES = frozenset(
         "filesystems",
         "importtools",
         "logging",
+        "notifications",
+        "secrets",
         "tasks",
     }
 )
