@@ -55,6 +55,13 @@ class Executor:
         """
         self.wait(self.submit(function, *args))
 
+    def interrupt(self, exception: type[BaseException]) -> None:
+        """Raise an exception in what `call` has begun and not ended; where that can be done.
+
+        Args:
+            exception: The class to raise.
+        """
+
     def submit(
         self,
         fn: Callable[..., Any],

@@ -98,6 +98,11 @@ class LocalDaskExecutor(Executor):
         else:
             self._pool.call(function, *args)
 
+    def interrupt(self, exception: type[BaseException]) -> None:
+        """Raise an exception in the threads that are at work."""
+        if self._pool is not None:
+            self._pool.interrupt(exception)
+
     def submit(
         self,
         fn: Callable[..., Any],

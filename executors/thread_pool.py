@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import threading
 from collections.abc import Callable
@@ -27,6 +28,7 @@ class ThreadPool:
         self._work: queue.SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = (
             queue.SimpleQueue()
         )
+        self._busy: set[int] = set()
         self._threads = [
             threading.Thread(target=self._serve, name=f"prefectlite-{number}", daemon=True)
             for number in range(size)
@@ -45,10 +47,25 @@ class ThreadPool:
         """Have a thread call a function; what it returns or raises is nobody's."""
         self._work.put((function, args))
 
+    def interrupt(self, exception: type[BaseException]) -> None:
+        """Raise an exception in the threads that are in a call, at their next bytecode."""
+        for thread in list(self._busy):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), ctypes.py_object(exception)
+            )
+
     def _serve(self) -> None:
+        this = threading.get_ident()
         while True:
             work = self._work.get()
             if work is None:
                 return
             function, args = work
-            function(*args)
+            self._busy.add(this)
+            try:
+                function(*args)
+            except BaseException:
+                # an interrupt that came when the call had ended already; the pool is closing
+                return
+            finally:
+                self._busy.discard(this)

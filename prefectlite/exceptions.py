@@ -17,11 +17,14 @@ The tree::
         ├── ResultError
         │   ├── ResultReadError
         │   │   └── ResultNotFoundError (also FileNotFoundError)
-        │   └── ResultWriteError
+        │   ├── ResultWriteError
+        │   ├── StoreUnreachableError   (also ConnectionError)
+        │   └── UnknownTemplateKeyError (also KeyError)
         └── SerializationError          (also TypeError)
 
     BaseException
     └── PrefectSignal                   (not an Exception: ``except Exception`` lets it pass)
+        ├── RunCancelledSignal
         ├── TaskTimeoutSignal
         └── VersionLockMismatchSignal
 
@@ -54,8 +57,11 @@ __all__ = [
     "ResultNotFoundError",
     "ResultReadError",
     "ResultWriteError",
+    "RunCancelledSignal",
     "SerializationError",
+    "StoreUnreachableError",
     "TaskTimeoutSignal",
+    "UnknownTemplateKeyError",
     "VersionLockMismatchSignal",
     "WorkerLostError",
 ]
@@ -145,8 +151,24 @@ class ResultWriteError(ResultError):
     """A result could not be stored; names its location and the reason."""
 
 
+class StoreUnreachableError(ResultError, ConnectionError):
+    """A store could not be asked, or refused; what it holds is not known. Names the location."""
+
+
+class UnknownTemplateKeyError(ResultError, KeyError):
+    """The template of a location names a key that there is not; lists those that there are."""
+
+    # a KeyError shows its message in quotes
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
 class SerializationError(PrefectException, TypeError):
     """A value cannot be turned into bytes, or not back again; names what in it is at fault."""
+
+
+class RunCancelledSignal(PrefectSignal):
+    """Raised where a flow run is at work when somebody cancels it."""
 
 
 class TaskTimeoutSignal(PrefectSignal):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import prefectlite
 from prefectlite.core.parameter import Parameter
+from prefectlite.engine.active_runs import FlowRun, active_run
+from prefectlite.engine.cancellation import INTERRUPTED, Cancellation
 from prefectlite.engine.driver import Driver
 from prefectlite.engine.launchers import launcher_for
 from prefectlite.engine.plan import Plan, PlannedTask, compile_flow
@@ -34,7 +34,7 @@ from prefectlite.engine.state import (
 from prefectlite.engine.task_run import RunScope, call_handlers, run_task
 from prefectlite.engine.task_runner import TaskRunner
 from prefectlite.engine.task_states import MappedResult, TaskStates
-from prefectlite.exceptions import FlowCompileError
+from prefectlite.exceptions import FlowCompileError, RunCancelledSignal
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context as run_context
 from prefectlite.utilities.importtools import import_object
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from prefectlite.core.flow import Flow
     from prefectlite.core.task import Task
     from prefectlite.executors.base import Executor
-
-INTERRUPTED = "Interrupt signal raised, cancelling flow run."
 
 
 class FlowRunner(Runner):
@@ -163,9 +161,10 @@ class FlowRunner(Runner):
         try:
             run.check()
             run.start()
-        except KeyboardInterrupt:
-            self.logger.debug("Interrupt signal raised, cancelling Flow run.")
-            return Cancelled(INTERRUPTED, result=run.results())
+        except (KeyboardInterrupt, RunCancelledSignal):
+            message = run.cancellation.reason or INTERRUPTED
+            self.logger.warning("Flow run CANCELLED: %s", message)
+            return Cancelled(message, result=run.results())
         except Exception as error:
             if run_context.get("raise_on_exception") or isinstance(error, FlowCompileError):
                 raise
@@ -237,6 +236,10 @@ class _FlowRun:
         self.request = request
         self.plan: Plan | None = None
         self.states: TaskStates | None = None
+        self.cancellation = Cancellation()
+        self.flow_run = FlowRun(
+            str(request.values.get("flow_run_id")), runner.flow.name, self.cancellation.request
+        )
 
     def check(self) -> None:
         """Refuse a request that the flow cannot serve.
@@ -258,8 +261,9 @@ class _FlowRun:
         states = self.states = TaskStates(
             plan, {index_of[task]: state for task, state in given.items() if task in index_of}
         )
-        with _interrupts() as interrupted, _progress(plan) as progress:
-            scope = self._scope(plan, index_of, interrupted)
+        cancellation = self.cancellation
+        with cancellation.listening(), active_run(self.flow_run), _progress(plan) as progress:
+            scope = self._scope(plan, index_of, cancellation.requested)
             reporter = Reporter(plan, str(request.values.get("flow_run_id")), request.readers)
             if progress is not None:
                 reader, lines_are_seen = progress
@@ -443,37 +447,6 @@ def _progress(plan: Plan) -> AbstractContextManager[tuple[Reader, bool] | None]:
     from prefectlite.progress import progress_of
 
     return progress_of(plan)
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Tell the user's Ctrl-C from a KeyboardInterrupt that a task raises by itself."""
-    pressed = False
-
-    def interrupted() -> bool:
-        return pressed
-
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        nonlocal pressed
-        pressed = True
-        if callable(previous):
-            previous(number, frame)
-        else:
-            raise KeyboardInterrupt
-
-    if previous is signal.SIG_IGN or previous is None:
-        yield interrupted
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 __all__ = ["FlowRunner", "TaskRunner", "run_flow"]

@@ -7,7 +7,6 @@ bytecode, and the caller gets its slot back at once.
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from prefectlite.engine.cancellation import raise_in_thread
 from prefectlite.exceptions import TaskTimeoutSignal
 from prefectlite.utilities.context import context
 
@@ -105,10 +105,7 @@ class _ThreadCall:
             if self._over:
                 return False
             self._over = True
-            thread_id = ctypes.c_ulong(self._thread.ident or 0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                thread_id, ctypes.py_object(TaskTimeoutSignal)
-            )
+            raise_in_thread(self._thread.ident or 0, TaskTimeoutSignal)
             return True
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefectlite.engine.events import Event, Release, Submit
 from prefectlite.engine.launchers.local import LocalRuns
+from prefectlite.exceptions import RunCancelledSignal
 
 if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
@@ -68,8 +69,9 @@ class ThreadLauncher:
         return ()
 
     def cancel(self) -> None:
-        """Forget what has not begun."""
+        """Forget what has not begun; what has is told to end."""
         self._waiting.clear()
+        self._executor.interrupt(RunCancelledSignal)
 
     def collect(self) -> None:
         """All states are in place already."""

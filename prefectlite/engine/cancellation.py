@@ -1,0 +1,80 @@
+"""Ending a run from outside: Ctrl-C, SIGTERM, and `cancel()` from another thread."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefectlite.exceptions import RunCancelledSignal
+
+# what a run that was cancelled ends in says
+INTERRUPTED = "Interrupt signal raised, cancelling flow run."
+TERMINATED = "SIGTERM received, cancelling flow run."
+CANCELLED = "The flow run was cancelled."
+
+
+class Cancellation:
+    """Whether, and why, a run was told to end.
+
+    A task may raise KeyboardInterrupt by itself; only here is it known whether a user did.
+    """
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self._thread = threading.get_ident()
+
+    def requested(self) -> bool:
+        """Whether the run was told to end."""
+        return self.reason is not None
+
+    def request(self) -> None:
+        """Tell the run to end, from any thread: an exception is raised in the run's own."""
+        if self.reason is None:
+            self.reason = CANCELLED
+            raise_in_thread(self._thread, RunCancelledSignal)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take Ctrl-C and SIGTERM for requests while the block runs; only a main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        taken = []
+        for number, handler in previous.items():
+            # who ignores a signal, or has a handler of their own for SIGTERM, keeps it
+            keeps = handler in (signal.SIG_IGN, None)
+            if not keeps and (number == signal.SIGINT or handler == signal.SIG_DFL):
+                signal.signal(number, self._note)
+                taken.append(number)
+        self._previous = previous
+        try:
+            yield
+        finally:
+            for number in taken:
+                signal.signal(number, previous[number])
+
+    def _note(self, number: int, frame: Any) -> None:
+        interrupt = number == signal.SIGINT
+        if self.reason is None:
+            self.reason = INTERRUPTED if interrupt else TERMINATED
+        if not interrupt:
+            raise RunCancelledSignal(TERMINATED)
+        handler = self._previous.get(signal.Signals(number))
+        if callable(handler):
+            handler(number, frame)
+        raise KeyboardInterrupt
+
+
+def raise_in_thread(thread: int, exception: type[BaseException]) -> None:
+    """Raise an exception in a thread at its next bytecode.
+
+    Args:
+        thread: The thread's identifier; one that has ended is passed over.
+        exception: The class to raise.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
