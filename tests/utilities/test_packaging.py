@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -42,12 +41,7 @@ print(pathlib.Path(prefectlite.__file__).parent)
 
 def run(*command: str, cwd: Path) -> str:
     """The output of a command that has to succeed."""
-    # The packages that prefectlite needs are those of the environment of the tests.
-    path = os.pathsep.join(sorted({sysconfig.get_path(kind) for kind in ("purelib", "platlib")}))
-    environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout.decode()
     return done.stdout.decode()
 
@@ -86,16 +80,20 @@ def install(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Installs into a new environment and says where the package is then."""
 
     def installer(*arguments: str) -> str:
-        run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv"), cwd=tmp_path)
-        python = str(tmp_path / "venv" / "bin" / "python")
+        folder = tmp_path / "venv"
+        run(sys.executable, "-m", "venv", "--without-pip", str(folder), cwd=tmp_path)
+        # What prefectlite needs is taken from where the tests run, behind what is installed here.
+        # A prefectlite that is installed there too stays hidden: its own .pth file is not read.
+        (packages,) = folder.glob("lib/python*/site-packages")
+        paths = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
+        (packages / "dependencies.pth").write_text("\n".join(sorted(paths)))
+        python = str(folder / "bin" / "python")
         run(
             *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet"),
-            *("--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index"),
-            *arguments,
+            *("--disable-pip-version-check", "--ignore-installed", "--no-deps"),
+            *("--no-build-isolation", "--no-index", *arguments),
             cwd=tmp_path,
         )
-        # An editable installation that the tests run from is not seen by way of PYTHONPATH: its
-        # .pth file is only read in the folders of the interpreter's own packages.
         return run(python, "-c", CHECK, cwd=tmp_path).strip().splitlines()[-1]
 
     yield installer
