@@ -21,6 +21,7 @@ Example::
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from prefectlite._version import __version__ as __version__
@@ -106,3 +107,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_NAMES, *_MODULES})
+
+
+if os.environ.get("PREFECTLITE_AS_PREFECT") == "1":
+    # a process that was started by one in which `import prefect` is prefectlite
+    from prefectlite.compat import install as _install
+
+    _install()

@@ -35,9 +35,10 @@ class SharedRun:
 
     `known` holds the states that are there beforehand, by task index; `wanted` the tasks whose
     values the caller wants back whatever their size, and `return_limit` the size in bytes up to
-    which it gets the others'.
+    which it gets the others'. `prelude` does, when it is unpickled, what the rest needs to be read.
     """
 
+    prelude: Any
     key: str
     plan: Plan
     scope: RunScope

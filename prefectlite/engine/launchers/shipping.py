@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,9 @@ def pack_run(
     tasks = range(len(plan.tasks))
     wanted = driver.wanted
     explicit = wanted if wanted is not None and not driver.wants_all else ()
+    alias = sys.modules.get("prefectlite.compat")
     shared = SharedRun(
+        prelude=alias.Installed() if alias is not None and alias.is_installed() else None,
         key=key,
         plan=plan,
         scope=_portable_scope(scope),

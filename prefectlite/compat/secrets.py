@@ -1,0 +1,56 @@
+"""`prefect.client.Secret`, which flows of Prefect 1 read secrets with."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from prefectlite.utilities.context import context
+
+__all__ = ["Secret"]
+
+
+class Secret:
+    """A secret of the context, or of the environment.
+
+    Args:
+        name: its name.
+
+    Example:
+        ``Secret("DATABASE_URL").get()`` with the variable
+        ``PREFECTLITE__CONTEXT__SECRETS__DATABASE_URL``
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get(self) -> Any:
+        """Return the secret's value; a text that is JSON becomes what it stands for.
+
+        Raises:
+            ValueError: there is no secret of this name.
+        """
+        found = self._found()
+        if found is None:
+            raise ValueError(
+                f'Local Secret "{self.name}" was not found. Set the variable '
+                f"PREFECTLITE__CONTEXT__SECRETS__{self.name}, or put it under [context.secrets] in "
+                f"~/.prefectlite/config.toml."
+            )
+        if isinstance(found, str):
+            try:
+                return json.loads(found)
+            except ValueError:
+                return found
+        return found
+
+    def exists(self) -> bool:
+        """Whether there is a secret of this name."""
+        return self._found() is not None
+
+    def _found(self) -> Any:
+        found = context.get("secrets", {}).get(self.name)
+        if found is None:
+            found = os.environ.get(f"PREFECT__CONTEXT__SECRETS__{self.name}")
+        return found

@@ -1,0 +1,57 @@
+"""The settings that a user made for Prefect, laid over prefectlite's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import prefectlite
+from prefectlite.configuration import (
+    ENV_VAR_PREFIX,
+    interpolate_config,
+    interpolate_env_vars,
+    load_toml,
+    process_task_defaults,
+)
+from prefectlite.utilities.collections import merge_dicts
+from prefectlite.utilities.context import context
+from prefectlite.utilities.logging import configure_extra_loggers, configure_logging
+
+__all__ = ["read_settings"]
+
+PREFECT_PREFIX = "PREFECT"
+PREFECT_CONFIG = "~/.prefect/config.toml"
+
+
+def read_settings() -> None:
+    """Lay ``~/.prefect/config.toml`` and the variables ``PREFECT__...`` over the configuration.
+
+    Variables of prefectlite's own win over both. The logging is set up anew, and secrets go to the
+    context.
+
+    Raises:
+        ConfigurationError: the file or a variable cannot be used; names the line or the variable.
+    """
+    path = os.environ.get(f"{PREFECT_PREFIX}__USER_CONFIG_PATH", PREFECT_CONFIG)
+    merged: dict[str, Any] = prefectlite.config.to_dict()
+    if Path(str(interpolate_env_vars(path))).exists():
+        merged = dict(merge_dicts(merged, load_toml(path)))
+    read = interpolate_config(merged, env_var_prefix=PREFECT_PREFIX)
+    read = interpolate_config(read.to_dict(), env_var_prefix=ENV_VAR_PREFIX)
+    _take_over_defaults(read)
+    prefectlite.config.clear()
+    prefectlite.config.update(read)
+    for key, value in prefectlite.config.get("context", {}).items():
+        current = context.get(key)
+        both = isinstance(current, dict) and isinstance(value, dict)
+        context[key] = {**current, **value} if both else value
+    configure_logging()
+    configure_extra_loggers()
+
+
+def _take_over_defaults(read: Any) -> None:
+    """Bring task defaults into the form in which tasks use them; those read before have it."""
+    delay = read.tasks.defaults.get("retry_delay")
+    if delay is None or isinstance(delay, (bool, int)):
+        process_task_defaults(read)
