@@ -38,6 +38,10 @@ class SecretResult(Result):
         """The name of the task's class."""
         return type(self.secret_task).__name__
 
+    def __repr__(self) -> str:
+        shown = "None" if self.value is None else "***"
+        return f"<{type(self).__name__}: {shown}>"
+
     def read(self, location: str) -> Result:
         """Look the secret up.
 
