@@ -345,8 +345,12 @@ class ClusterLauncher:
             # one of a batch: each of them is tried by itself
             return Lost(*run, attempt)
         self._lost[run] = self._lost.get(run, 0) + 1
-        if error is None and self._lost[run] <= MOST_LOST:
-            return Lost(*run, attempt)
+        if self._lost[run] <= MOST_LOST:
+            if error is None:
+                return Lost(*run, attempt)
+            if future is not None and getattr(error, "task", future.key) != future.key:
+                # what died was an upstream, which may have been answered for by now
+                return Deferred(*run, attempt, self._link(run))
         return self._fail(run, self._link(run), self._explain(run, error))
 
     def _link(self, run: tuple[int, int]) -> int:
