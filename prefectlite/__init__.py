@@ -110,7 +110,5 @@ def __dir__() -> list[str]:
 
 
 if os.environ.get("PREFECTLITE_AS_PREFECT") == "1":
-    # a process that was started by one in which `import prefect` is prefectlite
-    from prefectlite.compat import install as _install
-
-    _install()
+    # This process was started by one in which `import prefect` is prefectlite.
+    importlib.import_module("prefectlite.compat").install()
