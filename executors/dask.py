@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import distributed
 from distributed.client import Future
 
-from prefectlite.exceptions import ExecutorError
+from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError
 from prefectlite.executors.base import Executor, Kind
 from prefectlite.executors.dask_worker import Luggage
 from prefectlite.utilities.importtools import import_object
+from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -129,7 +130,7 @@ class DaskExecutor(Executor):
     @property
     def _client(self) -> Client:
         if self.client is None:
-            raise ExecutorError(
+            raise ExecutorNotStartedError(
                 "This DaskExecutor has no cluster yet: use it inside `with executor.start():`, "
                 "or hand it to flow.run(executor=...), which does that."
             )
@@ -145,10 +146,19 @@ class DaskExecutor(Executor):
         if self.client is not None:
             yield self
             return
+        logger = get_logger("DaskExecutor")
         with ExitStack() as stack:
+            if self.address:
+                logger.info("Connecting to an existing Dask cluster at %s", self.address)
+            else:
+                logger.info(
+                    "Creating a new Dask cluster with `%s`...", _full_name(self.cluster_class)
+                )
             where = self.address if self.address else stack.enter_context(self._start_cluster())
             self.client = stack.enter_context(self._connect(where))
             stack.callback(setattr, self, "client", None)
+            if self.client.dashboard_link:
+                logger.info("The Dask dashboard is available at %s", self.client.dashboard_link)
             if self.performance_report_path:
                 report = distributed.performance_report(self.performance_report_path)
                 with self.client.as_current():
@@ -320,6 +330,11 @@ class DaskExecutor(Executor):
     def has_workers(self) -> bool:
         """Whether the scheduler knows a worker."""
         return bool(self._client.scheduler_info(n_workers=1)["workers"])
+
+
+def _full_name(cluster_class: Any) -> str:
+    module = getattr(cluster_class, "__module__", "")
+    return f"{module}.{getattr(cluster_class, '__qualname__', cluster_class)}"
 
 
 def resources_of(tags: Iterable[str] | None) -> dict[str, float] | None:

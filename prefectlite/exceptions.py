@@ -11,6 +11,7 @@ The tree::
         ├── ConfigurationError          (also ValueError)
         ├── ContextError                (also AttributeError)
         ├── ExecutorError
+        │   ├── ExecutorNotStartedError (also ValueError)
         │   └── WorkerLostError
         ├── FlowCompileError            (also ValueError)
         │   └── ParameterError
@@ -47,6 +48,7 @@ __all__ = [
     "ConfigurationError",
     "ContextError",
     "ExecutorError",
+    "ExecutorNotStartedError",
     "FlowCompileError",
     "FlowStorageError",
     "ObjectNotFoundError",
@@ -121,6 +123,10 @@ class ContextError(PrefectException, AttributeError):
 
 class ExecutorError(PrefectException):
     """An executor could not start, or was lost during a run."""
+
+
+class ExecutorNotStartedError(ExecutorError, ValueError):
+    """An executor was given work outside of its `start()` block."""
 
 
 class WorkerLostError(ExecutorError):

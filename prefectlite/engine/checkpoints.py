@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.core.parameter import Parameter
+from prefectlite.core.parameter import DateTimeParameter, Parameter
 from prefectlite.engine.cache_validators import hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
@@ -46,7 +46,7 @@ def is_checkpointed(run: TaskRun) -> bool:
     with a result, the flow's included; false: none. `checkpoint=False` on a task: never.
     """
     task, setting = run.planned.task, run.scope.checkpointing
-    if task.checkpoint is False or setting is False:
+    if task.checkpoint is False or setting is False or isinstance(task, DateTimeParameter):
         return False
     if setting is None:
         if isinstance(task, Parameter):

@@ -34,7 +34,7 @@ from prefectlite.engine.state import (
 from prefectlite.engine.task_run import RunScope, call_handlers, run_task
 from prefectlite.engine.task_runner import TaskRunner
 from prefectlite.engine.task_states import MappedResult, TaskStates
-from prefectlite.exceptions import FlowCompileError, RunCancelledSignal
+from prefectlite.exceptions import RunCancelledSignal
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context as run_context
 from prefectlite.utilities.importtools import import_object
@@ -166,7 +166,7 @@ class FlowRunner(Runner):
             self.logger.warning("Flow run CANCELLED: %s", message)
             return Cancelled(message, result=run.results())
         except Exception as error:
-            if run_context.get("raise_on_exception") or isinstance(error, FlowCompileError):
+            if run_context.get("raise_on_exception"):
                 raise
             self.flow.logger.exception("Unexpected error occured in FlowRunner: %r", error)
             return Failed(f"Unexpected error: {error!r}", result=error)

@@ -27,6 +27,7 @@ from prefectlite.engine.upstream import element_state, flat_item, summarise
 
 WHOLE = -1
 Feeds = Mapping[tuple[int, Link], Any]
+Change = tuple[str, str | None, float, int, str | None]
 
 
 @dataclass(slots=True)
@@ -54,8 +55,8 @@ class SharedRun:
 class LinkRecord:
     """How one task run of a segment went.
 
-    `changes` are the changes of state: class, message, time and run count; None stands for the
-    usual Running and Success. `left_size` is the size of a value that did not come along, and
+    `changes` are the changes of state: class, message, time, run count and the traceback of a
+    failure; None stands for the usual Running and Success. `left_size` is the size of a value that did not come along, and
     `kept` whether the block holds it for the caller.
     """
 
@@ -63,7 +64,7 @@ class LinkRecord:
     began: float
     ended: float
     run_count: int
-    changes: list[tuple[str, str | None, float, int]] | None
+    changes: list[Change] | None
     state: Any
     left_size: int | None
     kept: bool
@@ -86,10 +87,12 @@ class RunRecord:
     summary: Any = None
     due: float | None = None
     unloadable: str | None = None
+    # what is to be raised on the driver, where the user asked for that
+    raised: BaseException | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.segment, self.element, self.attempt, self.reached, self.deferred, self.links)
-        return RunRecord, (*fields, self.summary, self.due, self.unloadable)
+        return RunRecord, (*fields, self.summary, self.due, self.unloadable, self.raised)
 
 
 @dataclass(slots=True)
@@ -138,17 +141,19 @@ class ElementRun:
         self._feeds = feeds
         self._literals = literals
         self._previous = previous
-        self._changes: list[tuple[str, str | None, float, int]] = []
+        self._changes: list[Change] = []
         self._began = 0.0
         self._run_count = 1
 
-    def run(self, link: int, attempt: int, initial: State | None) -> tuple[Block, RunRecord]:
+    def run(
+        self, link: int, attempt: int, initial: Mapping[int, State] | None
+    ) -> tuple[Block, RunRecord]:
         """Run the segment's tasks from a link on.
 
         Args:
             link: The position of the first task to run.
             attempt: The number of the submission.
-            initial: The state the first task starts from; Pending by default.
+            initial: The states that tasks start from, by task index; Pending where there is none.
 
         Returns:
             The block and the record.
@@ -171,7 +176,7 @@ class ElementRun:
             self.element,
             link,
             self.upstream,
-            lambda task, element: initial if task == first.index else None,
+            lambda task, element: initial.get(task) if initial else None,
             self._begins,
             self._ends,
         )
@@ -221,7 +226,9 @@ class ElementRun:
     def _changed(self, run: TaskRun, state: State) -> None:
         self._run_count = run.run_count
         message = None if state.message is None else str(state.message)
-        self._changes.append((type(state).__name__, message, time.time(), run.run_count))
+        # a traceback does not survive the way to the driver, its text does
+        told = traceback_of(state) if state._failed else None
+        self._changes.append((type(state).__name__, message, time.time(), run.run_count, told))
 
     def _ends(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
         name = planned.name if map_index is None else f"{planned.name}[{map_index}]"

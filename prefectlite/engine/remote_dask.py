@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
@@ -30,7 +30,7 @@ def run_element(
     segment: int,
     link: int = 0,
     attempt: int = 1,
-    initial: State | None = None,
+    initial: Mapping[int, State] | None = None,
     literals: tuple[int, ...] = (),
 ) -> Block:
     """Run one element of a segment on this worker; tell the driver how it went.
@@ -43,7 +43,7 @@ def run_element(
         segment: The segment's index.
         link: The position of the first task to run.
         attempt: The number of the submission.
-        initial: The state the first task starts from.
+        initial: The states that tasks start from, by task index.
         literals: The known tasks whose states come as cells.
     """
     worker = this_worker()
@@ -60,7 +60,10 @@ def run_element(
     previous = block_at(before[0], before[1].position if before[1:] else None) if before else None
     with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
         running = ElementRun(shared, planned, element, feeds, large, previous)
-        block, record = running.run(link, attempt, initial)
+        try:
+            block, record = running.run(link, attempt, initial)
+        except Exception as error:
+            block, record = Block(), RunRecord(segment, element, attempt, link, raised=error)
     outbox.post(run, [record], urgent=_is_urgent(shared, record))
     return block
 
@@ -98,7 +101,10 @@ def run_batch(
     blocks, records = [], []
     with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
         for element, feed in zip(elements, feeds, strict=True):
-            block, record = ElementRun(shared, planned, element, feed, large).run(0, 1, None)
+            try:
+                block, record = ElementRun(shared, planned, element, feed, large).run(0, 1, None)
+            except Exception as error:
+                block, record = Block(), RunRecord(segment, element, 1, 0, raised=error)
             blocks.append(block)
             records.append(record)
     outbox.post(run, records, urgent=True)

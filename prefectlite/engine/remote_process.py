@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from prefectlite.engine.portable import dumps
@@ -20,7 +21,7 @@ def run_in_process(
     attempt: int,
     feeds: Feeds,
     previous: Block | None,
-    initial: State | None,
+    initial: Mapping[int, State] | None,
 ) -> bytes:
     """Run one element of a segment.
 
@@ -33,7 +34,7 @@ def run_in_process(
         attempt: The number of the submission.
         feeds: See `ElementRun`.
         previous: See `ElementRun`.
-        initial: The state the first task starts from.
+        initial: The states that tasks start from, by task index.
 
     Returns:
         The pickled block and record.
@@ -45,5 +46,8 @@ def run_in_process(
         return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))
     with forwarding_logs(shared, send_message):
         running = ElementRun(shared, shared.plan.segments[segment], element, feeds, None, previous)
-        block, record = running.run(link, attempt, initial)
+        try:
+            block, record = running.run(link, attempt, initial)
+        except Exception as error:
+            block, record = Block(), RunRecord(segment, element, attempt, link, raised=error)
     return dumps((block, record))

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from prefectlite.core.flow import Flow
 
 
+# keys that every thread and process has of its own, or that belong to the building of a flow
+_OF_THE_PROCESS = frozenset(
+    {"case", "config", "flow", "logger", "mapped", "resource", "tags", "_unused_task_tracker"}
+)
+
+
 def flow_run_context(
     flow: Flow, parameters: Mapping[str, Any] | None, given: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -31,6 +37,7 @@ def flow_run_context(
     given = dict(given or {})
     now = pendulum.now("utc")
     values: dict[str, Any] = {
+        **{key: value for key, value in surrounding.items() if key not in _OF_THE_PROCESS},
         "flow_name": flow.name,
         "date": now,
         "scheduled_start_time": surrounding.get("scheduled_start_time", now),

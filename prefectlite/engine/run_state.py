@@ -44,12 +44,11 @@ class Runs:
     """The runs of one segment.
 
     `gate` counts what stands between now and the one run, or for a mapped segment its expansion;
-    `shared` what all its elements wait for; `missing[i]` what element i alone waits for.
+    `missing[i]` what element i alone waits for.
     """
 
     segment: Segment
     gate: int
-    shared: int
     length: int | None = None
     ended: Summary | None = None
     status: bytearray = field(default_factory=bytearray)
@@ -240,12 +239,12 @@ class RunState:
                     self._drop_readers(self.runs[upstream], runs.length)
         runs.missing = missing
         for consumer in runs.segment.consumers:
-            if consumer.link in (Link.ELEMENT, Link.SHARED_MAP):
+            if consumer.link is Link.ELEMENT:
                 self._close_gate(self.runs[consumer.segment])
         if runs.length == 0:
             self._all_ready(runs)
             self._all_finished(runs)
-        elif runs.shared == 0:
+        else:
             self._submit_free(runs)
 
     def _drop_readers(self, upstream: Runs, length: int) -> None:
@@ -348,22 +347,17 @@ class RunState:
                 missing[element] -= 1
                 if missing[element] == 0:
                     free.append(element)
-        if free and runs.shared == 0:
+        if free:
             self._submit(runs, free)
 
     def _all_ready(self, runs: Runs) -> None:
         for consumer in runs.segment.consumers:
-            downstream = self.runs[consumer.segment]
             if consumer.link is Link.REDUCE:
-                self._close_gate(downstream)
-            elif consumer.link is Link.SHARED_MAP:
-                downstream.shared -= 1
-                if downstream.shared == 0 and downstream.length:
-                    self._submit_free(downstream)
+                self._close_gate(self.runs[consumer.segment])
 
     def _all_finished(self, runs: Runs) -> None:
         for consumer in runs.segment.consumers:
-            if consumer.link in (Link.ITEM, Link.SHARED, Link.FLAT):
+            if consumer.link in (Link.ITEM, Link.SHARED, Link.SHARED_MAP, Link.FLAT):
                 self._close_gate(self.runs[consumer.segment])
         if self.releases:
             for upstream, link in runs.segment.inputs:
@@ -482,7 +476,7 @@ class RunState:
             if upstream.known:
                 summary = self.known[edge.upstream]
             elif upstream.mapped:
-                summary = self._mapped_view(upstream)
+                summary = self._mapped_view(upstream, shared=not edge.mapped)
             else:
                 summary = self.runs[self.plan.segment_of[edge.upstream]].tails[0]
             if edge.mapped and edge.flattened and not (upstream.mapped and not upstream.known):
@@ -493,18 +487,20 @@ class RunState:
             views.append(summary)
         return views
 
-    def _mapped_view(self, upstream: PlannedTask) -> Summary:
+    def _mapped_view(self, upstream: PlannedTask, shared: bool) -> Summary:
         parent = self.parents[upstream.index]
         if parent is not _MAPPED:
             return parent
-        return Summary(length=self.runs[self.plan.segment_of[upstream.index]].length)
+        runs = self.runs[self.plan.segment_of[upstream.index]]
+        # as in Prefect 1, one skipped element skips a map that all elements are passed to
+        skipped = shared and any(tail.skipped for tail in runs.tails)
+        return Summary(skipped=skipped, length=runs.length)
 
     def check(self) -> None:
         """Raise AssertionError where the counters contradict the statuses."""
         submitted = resting = 0
         for runs in self.runs:
             assert runs.gate >= 0, f"negative gate: {runs}"
-            assert runs.shared >= 0, f"negative shared gate: {runs}"
             if runs.length is None:
                 assert not runs.status, f"runs before expansion: {runs}"
                 continue
@@ -550,5 +546,4 @@ def flat_items(tail: Summary) -> int:
 
 
 def _initial_runs(segment: Segment) -> Runs:
-    shared = sum(link is Link.SHARED_MAP for _, link in segment.inputs)
-    return Runs(segment, gate=len(segment.inputs), shared=shared)
+    return Runs(segment, gate=len(segment.inputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefectlite.engine.plan import Plan, PlannedEdge, PlannedTask
@@ -75,6 +76,11 @@ class TaskStates:
         if states is not None:
             return states[element]
         return self.whole(task)
+
+    def initial(self, tasks: Sequence[int], element: int) -> dict[int, State]:
+        """The states that runs of these tasks start from, where it is not a bare Pending."""
+        states = {task: self.get(task, element) for task in tasks}
+        return {task: state for task, state in states.items() if type(state) is not Pending}
 
     def whole(self, task: int) -> State:
         """The state of a task, of all its elements if it is mapped."""

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from prefectlite import Flow
+from tests.clusters import close_all
 from tests.engine.machine import Machine, MakeMachine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_of_cluster() -> Iterator[None]:
+    yield
+    close_all()
 
 
 @pytest.fixture

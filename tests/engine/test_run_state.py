@@ -144,11 +144,22 @@ def test_shared_map_waits_for_every_element_upstream(machine: MakeMachine) -> No
     first_, second = run["first"], run["second"]
     assert run.links("first", "second") == [Link.SHARED_MAP]
     run(Started())
-    expanded = run(done(run["source"], summary=OF_TWO))
-    assert Expand(run.task("second"), 2) in expanded
-    assert Submit(first_, (0, 1)) in expanded
+    assert Submit(first_, (0, 1)) in run(done(run["source"], summary=OF_TWO))
     assert run(done(first_, 0)) == []
-    assert run(done(first_, 1)) == [Submit(second, (0, 1))]
+    # only now is it known that no element was skipped, which would skip the whole of the second
+    assert run(done(first_, 1)) == [Expand(run.task("second"), 2), Submit(second, (0, 1))]
+
+
+def test_a_skipped_element_skips_a_map_that_all_elements_are_passed_to(
+    machine: MakeMachine,
+) -> None:
+    with Flow("shared map") as flow:
+        source = Node(name="source")()
+        first = Node(name="first").map(source)
+        Node(name="second").map(source, y=unmapped(first))
+    run = machine(flow)
+    run(Started(), done(run["source"], summary=OF_TWO), done(run["first"], 0, SKIPPED))
+    assert run(done(run["first"], 1))[0] == EndParent(run.task("second"), True, SKIPPED_UPSTREAM)
 
 
 def test_flat_needs_the_lengths_of_all_elements(machine: MakeMachine) -> None:

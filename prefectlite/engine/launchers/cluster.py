@@ -215,12 +215,12 @@ class ClusterLauncher:
         wanted = {edge.upstream for task in segment.tasks for edge in self._plan.tasks[task].edges}
         return sorted(wanted & self._literals.keys())
 
-    def _initial(self, segment: Segment, submit: Submit) -> list[State] | None:
+    def _initial(self, segment: Segment, submit: Submit) -> list[dict[int, State]] | None:
         """The states to start from, where they are more than Pending."""
-        task = segment.tasks[submit.link]
-        if submit.attempt == 1 and task not in self._driver.states.given:
+        states, tasks = self._driver.states, segment.tasks[submit.link :]
+        if submit.attempt == 1 and not any(task in states.given for task in tasks):
             return None
-        return [self._driver.states.get(task, element) for element in submit.elements]
+        return [states.initial(tasks, element) for element in submit.elements]
 
     # what comes back
 
@@ -260,6 +260,8 @@ class ClusterLauncher:
         self._flying.pop(run)
         handle = self._feeds.get(*run)
         self._silent.discard(run)
+        if record.raised is not None:
+            raise record.raised
         if record.unloadable is not None:
             return [self._fail(run, record.reached, self._unloadable(record))]
         if record.deferred:

@@ -93,7 +93,7 @@ class ProcessLauncher:
         if submit.link:
             before = segment.tasks[submit.link - 1]
             previous = Block(None, {before: self._driver.states.get(before, element)})
-        initial = self._driver.states.get(segment.tasks[submit.link], element)
+        initial = self._driver.states.initial(segment.tasks[submit.link :], element)
         numbers = (segment.index, element, submit.link, submit.attempt)
         return dumps((run_in_process, (self._path, self.key, *numbers, feeds, previous, initial)))
 
@@ -139,6 +139,8 @@ class ProcessLauncher:
                 return [Lost(*run, submit.attempt)]
             return [self._fail(submit, element, submit.link, answer)]
         block, record = pickle.loads(answer)
+        if record.raised is not None:
+            raise record.raised
         if record.unloadable is not None:
             planned = self._plan.tasks[self._plan.segments[run[0]].tasks[submit.link]]
             error = explain_unloadable(self._plan, planned, record.unloadable)

@@ -78,10 +78,16 @@ class RecordKeeper:
                 reporter.changed(planned, map_index, running, link.run_count, link.began, worker)
                 reporter.changed(planned, map_index, state, link.run_count, link.ended, worker)
             else:
-                for name, message, moment, run_count in link.changes:
-                    reporter.named_change(
-                        planned, map_index, name, message, run_count, moment, worker
-                    )
+                for position, (name, message, moment, run_count, told) in enumerate(link.changes):
+                    is_last = position == len(link.changes) - 1
+                    if is_last and name == type(state).__name__:
+                        reporter.changed(
+                            planned, map_index, state, run_count, moment, worker, told
+                        )
+                    else:
+                        reporter.named_change(
+                            planned, map_index, name, message, run_count, moment, worker, told
+                        )
         reporter.finished(planned, map_index, state)
         remember(self._driver.scope.base_context.get("caches"), planned, state)
 

@@ -179,7 +179,9 @@ def test_the_log_of_a_run(executor: Executor, records: Records) -> None:
     with Flow("logged") as flow:
         one()
     run(flow, executor)
-    assert [(r.name, r.getMessage()) for r in records if r.levelno >= logging.INFO] == [
+    told = [(r.name, r.getMessage()) for r in records if r.levelno >= logging.INFO]
+    # an executor may say which cluster it uses
+    assert [line for line in told if line[0] != "prefectlite.DaskExecutor"] == [
         ("prefectlite.FlowRunner", "Beginning Flow run for 'logged'"),
         ("prefectlite.TaskRunner", "Task 'one': Starting task run..."),
         (
