@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from prefectlite.engine.serializers import JSONSerializer, PandasSerializer, PickleSerializer
@@ -20,7 +21,7 @@ from prefectlite.engine.serializers import JSONSerializer, PandasSerializer, Pic
 if TYPE_CHECKING:
     from prefectlite.engine.serializers import Serializer
 
-__all__ = ["DamagedResult", "check_seal", "seal"]
+__all__ = ["DamagedResult", "check_seal", "seal", "seal_of_parts"]
 
 _PICKLE_STOP = b"."
 # Neither end of a seal is one flipped bit away from what may stand there without a seal.
@@ -48,8 +49,11 @@ def _sealed_format(serializer: Serializer) -> str | None:
     return None
 
 
-def _checksum(format_name: str, data: bytes | memoryview) -> int:
-    return zlib.crc32(data, zlib.crc32(format_name.encode()))
+def _checksum(format_name: str, *parts: bytes | bytearray | memoryview) -> int:
+    checksum = zlib.crc32(format_name.encode())
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return checksum
 
 
 def seal(serializer: Serializer, data: bytes) -> bytes:
@@ -66,10 +70,20 @@ def seal(serializer: Serializer, data: bytes) -> bytes:
         >>> seal(PickleSerializer(), pickle.dumps(1))
         b'\\nprefectlite-crc32:...\\n'
     """
+    return seal_of_parts(serializer, [data])
+
+
+def seal_of_parts(serializer: Serializer, parts: Sequence[bytes | bytearray | memoryview]) -> bytes:
+    """Make the seal of bytes that are in pieces; see `seal`.
+
+    Args:
+        serializer: what made the bytes.
+        parts: the bytes, piece by piece.
+    """
     format_name = _sealed_format(serializer)
     if format_name is None:
         return b""
-    checksum = _checksum(format_name, data)
+    checksum = _checksum(format_name, *parts)
     if format_name.endswith("pickle"):
         return b"\nprefectlite-crc32:%08x\n" % checksum
     return b"\n" + f"{checksum:032b}".replace("0", " ").replace("1", "\t").encode() + b"\n"

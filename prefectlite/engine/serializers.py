@@ -1,8 +1,8 @@
 """How a value becomes bytes and is made from them again.
 
 `PickleSerializer` takes nearly any value and is the default; loading a pickle runs code that is
-in it, so read only what you trust. `JSONSerializer`, `DateTimeSerializer` and the csv and json
-kinds of `PandasSerializer` never run code.
+in it, so read only what you trust. `MsgpackSerializer`, `JSONSerializer`, `DateTimeSerializer` and
+the csv, parquet and json kinds of `PandasSerializer` never run code.
 
 The bytes are those of the plain tool (`cloudpickle.dumps`, `json.dumps`, ...). A checksum is added
 by the store, see `prefectlite.engine.seals`.
@@ -25,12 +25,22 @@ __all__ = [
     "CompressedSerializer",
     "DateTimeSerializer",
     "JSONSerializer",
+    "MsgpackSerializer",  # noqa: F822 - found by __getattr__
     "PandasSerializer",
     "PickleSerializer",
     "Serializer",
 ]
 
-_COMPRESSION_FORMATS = ("bz2", "gzip", "lzma", "zlib")
+_COMPRESSION_FORMATS = ("bz2", "gzip", "lzma", "zlib", "zstd")
+
+# cloudpickle would write these just as pickle does, more slowly
+_PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
+
+
+class _Pieces(list[bytes]):
+    """A file to write to that keeps the pieces as they come."""
+
+    write = list.append
 
 
 class Serializer:
@@ -94,10 +104,28 @@ class PickleSerializer(Serializer):
         Raises:
             TypeError, pickle.PicklingError: the value cannot be pickled.
         """
+        pieces = self.serialize_to_parts(value)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def serialize_to_parts(self, value: Any) -> list[bytes]:
+        """Pickle a value to pieces that follow one another, so that large buffers are copied once.
+
+        Args:
+            value: the value.
+
+        Returns:
+            The pieces of the pickle.
+
+        Raises:
+            TypeError, pickle.PicklingError: the value cannot be pickled.
+        """
+        if type(value) in _PLAIN:
+            return [pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)]
         import cloudpickle
 
-        pickled: bytes = cloudpickle.dumps(value)
-        return pickled
+        pieces = _Pieces()
+        cloudpickle.Pickler(pieces).dump(value)
+        return pieces
 
     def deserialize(self, value: bytes) -> Any:
         """Load a pickle, plain or encoded as base64 as early releases of Prefect 1 wrote it.
@@ -307,8 +335,8 @@ class CompressedSerializer(Serializer):
 
     Args:
         serializer: the other serializer.
-        format: "bz2", "gzip", "lzma" or "zlib", or the name of a module with functions
-            `compress` and `decompress`.
+        format: "bz2", "gzip", "lzma", "zlib" or "zstd" (`pip install zstandard` before Python
+            3.14), or the name of a module with functions `compress` and `decompress`.
         compress, decompress: the two functions, instead of `format`.
         compress_kwargs, decompress_kwargs: further arguments of the two functions.
 
@@ -366,6 +394,8 @@ class CompressedSerializer(Serializer):
             ValueError: the module lacks one of the functions.
         """
         known = ", ".join(_COMPRESSION_FORMATS)
+        if compression_format == "zstd":
+            return _zstd()
         try:
             library = importlib.import_module(compression_format)
         except ImportError as error:
@@ -405,3 +435,45 @@ class CompressedSerializer(Serializer):
             Exception: of any kind, if the bytes are damaged.
         """
         return self._serializer.deserialize(self._decompress(value, **self._decompress_kwargs))
+
+
+def _zstd() -> tuple[Callable[..., bytes], Callable[..., bytes]]:
+    """The two functions of whichever library of zstd there is: Python's own, or zstandard."""
+    for name in ("compression.zstd", "zstandard", "zstd"):
+        try:
+            library = importlib.import_module(name)
+        except ImportError:
+            continue
+        if name == "zstandard":
+            return _zstandard_compress, _zstandard_decompress
+        return library.compress, library.decompress
+    raise ImportError(
+        "There is no library to compress with zstd. Install one: pip install zstandard"
+    )
+
+
+def _zstandard_compress(data: bytes, **settings: Any) -> bytes:
+    import zstandard
+
+    # the checksum is what tells damage
+    compressor = zstandard.ZstdCompressor(write_checksum=True, **settings)
+    compressed: bytes = compressor.compress(data)
+    return compressed
+
+
+def _zstandard_decompress(data: bytes, **settings: Any) -> bytes:
+    import zstandard
+
+    # not `decompress`: it needs the size, which a stream need not state
+    decompressor = zstandard.ZstdDecompressor(**settings).decompressobj()
+    plain: bytes = decompressor.decompress(data)
+    if not decompressor.eof:
+        raise ValueError("the compressed data ends too early")
+    return plain
+
+
+def __getattr__(name: str) -> Any:
+    if name == "MsgpackSerializer":
+        # by name: that module builds on this one
+        return importlib.import_module("prefectlite.engine.msgpack_serializer").MsgpackSerializer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
