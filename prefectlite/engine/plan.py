@@ -223,14 +223,16 @@ def _topological(
     # tasks are taken in the order of their slugs so that equal flows give equal plans
     missing = {task: len(edges) for task, edges in incoming.items()}
     slugs = flow.slugs
-    ready = deque(
-        sorted((t for t, count in missing.items() if not count), key=lambda t: slugs.get(t) or "")
-    )
+
+    def slug(task: Task) -> str:
+        return slugs.get(task) or ""
+
+    ready = deque(sorted((t for t, count in missing.items() if not count), key=slug))
     order = []
     while ready:
         task = ready.popleft()
         order.append(task)
-        for downstream in outgoing[task]:
+        for downstream in sorted(outgoing[task], key=slug):
             missing[downstream] -= 1
             if not missing[downstream]:
                 ready.append(downstream)
