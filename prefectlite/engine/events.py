@@ -156,7 +156,9 @@ Instruction = Submit | Expand | EndParent | StartTimer | Release | Finish
 class StateChange:
     """One change of state of one task run, or of the flow run (task slug None).
 
-    Times are Unix times in seconds; `map_index` is None for a run that is not an element.
+    Times are Unix times in seconds; `map_index` is None for a run that is not an element. `due` is
+    when a run that waits goes on, `traceback` the text of a failure's, and `empty` says that the
+    run's value is None.
     """
 
     flow_run_id: str
@@ -170,3 +172,6 @@ class StateChange:
     location: str | None = None
     message: str | None = None
     length: int | None = None
+    due: float | None = None
+    traceback: str | None = None
+    empty: bool = False

@@ -19,6 +19,7 @@ from typing import Any
 from prefectlite.engine.messages import EXPANDED, SUCCEEDED
 from prefectlite.engine.plan import Link, Plan, PlannedEdge, PlannedTask, Segment, link_between
 from prefectlite.engine.portable import INLINE_BYTES, pack_state, portable_exception
+from prefectlite.engine.reporting import traceback_of
 from prefectlite.engine.result import Result
 from prefectlite.engine.segment_run import all_finished, run_segment
 from prefectlite.engine.state import Mapped, State, Success

@@ -8,20 +8,44 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Sequence
 
 from prefectlite.engine.events import StateChange
 from prefectlite.engine.plan import Plan, PlannedTask
+from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.result import Result
-from prefectlite.engine.state import Mapped, State
+from prefectlite.engine.state import Mapped, Scheduled, State
 from prefectlite.utilities.logging import get_logger
 
 Reader = Callable[[StateChange], None]
+
+# characters of a traceback that are kept, from its end
+LONGEST_TRACEBACK = 16_384
 
 
 def run_name(planned: PlannedTask, map_index: int | None) -> str:
     """The name of a task run: the task's, with the map index of an element."""
     return planned.name if map_index is None else f"{planned.name}[{map_index}]"
+
+
+def traceback_of(state: State) -> str | None:
+    """The traceback of the exception that a failed state holds; its end where it is long."""
+    error = state.result
+    if not isinstance(error, BaseException):
+        return None
+    # a failure that no exception led to, such as a trigger's, has a message only
+    if error.__traceback__ is None and error.__cause__ is None:
+        return None
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return "".join(lines)[-LONGEST_TRACEBACK:]
+
+
+def is_empty(result: Result) -> bool:
+    """Whether a result holds the value None, rather than one that is elsewhere."""
+    if result.location is not None or isinstance(result, RemoteResult):
+        return False
+    return result.value is None
 
 
 class Reporter:
@@ -84,26 +108,40 @@ class Reporter:
         run_count: int,
         moment: float | None = None,
         worker: str | None = None,
+        told: str | None = None,
     ) -> None:
-        """A task run has changed its state."""
+        """A task run has changed its state; `told` is the traceback of a failure elsewhere."""
         if not self.readers:
             return
-        held = state._held if state._finished else None
-        self._tell(
-            StateChange(
-                flow_run_id=self.flow_run_id,
-                task=planned.name,
-                slug=planned.slug,
-                map_index=map_index,
-                attempt=run_count,
-                state=type(state).__name__,
-                time=time.time() if moment is None else moment,
-                worker=worker,
-                location=held.location if isinstance(held, Result) else None,
-                message=None if state.message is None else str(state.message),
-                length=state.n_map_states if isinstance(state, Mapped) else None,
-            )
+        message = state.message
+        # by position: by name it would cost half as much again, for each change of each run
+        change = StateChange(
+            self.flow_run_id,
+            planned.name,
+            planned.slug,
+            map_index,
+            run_count,
+            type(state).__name__,
+            time.time() if moment is None else moment,
+            worker,
+            None,
+            message if message is None or type(message) is str else str(message),
         )
+        if state._finished:
+            held = state._held
+            if held is None:
+                change.empty = True
+            elif isinstance(held, Result):
+                change.location = held.location
+                change.empty = is_empty(held)
+            if state._failed:
+                change.traceback = told or traceback_of(state)
+            elif isinstance(state, Mapped):
+                change.length = state.n_map_states
+        elif isinstance(state, Scheduled):
+            change.due = state.start_timestamp
+        for reader in self.readers:
+            reader(change)
 
     def named_change(
         self,
@@ -114,8 +152,9 @@ class Reporter:
         run_count: int,
         moment: float,
         worker: str | None,
+        traceback: str | None = None,
     ) -> None:
-        """A task run elsewhere has changed to a state of this class and message."""
+        """A task run elsewhere has changed to a state of this class and message, and moved on."""
         self._tell(
             StateChange(
                 self.flow_run_id,
@@ -127,6 +166,7 @@ class Reporter:
                 moment,
                 worker,
                 message=message,
+                traceback=traceback,
             )
         )
 

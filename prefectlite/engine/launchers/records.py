@@ -81,9 +81,7 @@ class RecordKeeper:
                 for position, (name, message, moment, run_count, told) in enumerate(link.changes):
                     is_last = position == len(link.changes) - 1
                     if is_last and name == type(state).__name__:
-                        reporter.changed(
-                            planned, map_index, state, run_count, moment, worker, told
-                        )
+                        reporter.changed(planned, map_index, state, run_count, moment, worker, told)
                     else:
                         reporter.named_change(
                             planned, map_index, name, message, run_count, moment, worker, told
