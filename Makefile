@@ -32,7 +32,7 @@ test: check
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks $(ONLY)
+	$(BIN)/python -m benchmarks $(ARGS) $(ONLY)
 
 compat: $(VENV)/.dev
 	$(BIN)/python -m compat $(ARGS)
