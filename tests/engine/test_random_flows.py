@@ -25,6 +25,8 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
+# Dask's threads use that module by themselves, also while a strategy draws
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @pytest.mark.parametrize("kind", EXECUTORS)
 @pytest.mark.parametrize("fuse", [True, False])
 def test_every_executor_comes_to_the_same(kind: str, fuse: bool) -> None:
