@@ -108,7 +108,7 @@ def _complete(module: ModuleType, name: str) -> None:
         if head != name or entry.status in ("same", "different") or hasattr(module, short):
             continue
         if short.islower() and full not in _FUNCTIONS:
-            value: object = importlib.import_module(f"{ALIAS}.{full}")
+            value: object = sys.modules.setdefault(f"{ALIAS}.{full}", MissingModule(full))
         else:
             value = missing_class(full)
         setattr(module, short, value)

@@ -131,7 +131,7 @@ def _fails_when_called(name: str, decorated: Callable[..., Any]) -> Callable[...
     return fail
 
 
-_classes: dict[str, type] = {}
+_classes: dict[str, Any] = {}
 
 
 def missing_class(name: str) -> type:
@@ -149,12 +149,14 @@ def missing_class(name: str) -> type:
         bases = (_Missing, Exception) if is_error else (_Missing,)
         namespace = {"_prefect_name": name, "__module__": f"prefect.{module}".rstrip(".")}
         _classes[name] = _MissingMeta(short, bases, namespace)
-    return _classes[name]
+    found: type = _classes[name]
+    return found
 
 
 def _reduce_class(cls: Any) -> Any:
-    if _classes.get(cls._prefect_name) is cls:
-        return missing_class, (cls._prefect_name,)
+    name: str = cls._prefect_name
+    if _classes.get(name) is cls:
+        return missing_class, (name,)
     return cls.__qualname__
 
 
@@ -172,7 +174,7 @@ class MissingModule(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
-            return list(_STAR.get(self._name, ()))
+            return _STAR.get(self._name, "").split()
         if name.startswith("_"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         full = f"{self._name}.{name}"
@@ -185,30 +187,9 @@ class MissingModule(types.ModuleType):
 
 # What `from prefect.storage import *` brings.
 _STAR = {
-    "storage": [
-        "Azure",
-        "Bitbucket",
-        "CodeCommit",
-        "Docker",
-        "GCS",
-        "Git",
-        "GitHub",
-        "GitLab",
-        "Local",
-        "Module",
-        "S3",
-        "Storage",
-        "Webhook",
-    ],
-    "run_configs": [
-        "DockerRun",
-        "ECSRun",
-        "KubernetesRun",
-        "LocalRun",
-        "RunConfig",
-        "UniversalRun",
-        "VertexRun",
-    ],
+    "storage": "Azure Bitbucket CodeCommit Docker GCS Git GitHub GitLab Local Module S3 Storage "
+    "Webhook",
+    "run_configs": "DockerRun ECSRun KubernetesRun LocalRun RunConfig UniversalRun VertexRun",
 }
 
 

@@ -53,10 +53,12 @@ PUBLIC: dict[str, str] = {
     "create_user_config interpolate_config interpolate_env_vars load_configuration "
     "load_default_config load_toml process_task_defaults string_to_type "
     "to_environment_variables validate_config",
+    "core": "Edge Flow Parameter Task",
     "core.edge": "Edge is_valid_identifier",
     "core.flow": "Flow ParameterDetails cache",
     "core.parameter": "DateTimeParameter Parameter",
     "core.task": "EXTRA_CALL_PARAMETERS NoDefault Task",
+    "engine": "FlowRunner TaskRunner",
     "engine.cache_validators": "all_inputs all_parameters duration_only never_use "
     "partial_inputs_only partial_parameters_only",
     "engine.flow_runner": "FlowRunner run_task",
@@ -93,6 +95,7 @@ PUBLIC: dict[str, str] = {
     "ResourceManager ResourceSetupTask resource_cleanup_trigger resource_manager",
     "tasks.secrets": "EnvVarSecret PrefectSecret SecretBase",
     "tasks.shell": "PIPE ShellTask defaults_from_attrs",
+    "tasks.templates": "JinjaTemplate StringFormatter",
     "tasks.templates.jinja2": "JinjaTemplate",
     "tasks.templates.strings": "StringFormatter",
     "triggers": "all_failed all_finished all_successful always_run any_failed any_successful "
@@ -261,10 +264,12 @@ def lookup(name: str) -> Entry | None:
         if entry is not None:
             return entry
     for length in range(len(parts), -1, -1):
-        module = ".".join(parts[:length])
-        if module in PUBLIC:
-            rest = parts[length : length + 1]
-            return Entry("same") if not rest or rest[0] in PUBLIC[module].split() else None
+        public = PUBLIC.get(".".join(parts[:length]))
+        if public is not None:
+            # `engine.results.local_result.LocalResult` is one of `engine.results` as well
+            rest, names = parts[length : length + 2], public.split()
+            if not rest or any(part in names for part in rest):
+                return Entry("same")
     return Entry("same") if any(module.startswith(f"{name}.") for module in PUBLIC) else None
 
 
