@@ -27,7 +27,7 @@ _LISTEN_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
 # Ends a process group when the process that holds the other end of its input is gone, also if it
 # was killed; a word on its input says that there is nothing to end.
-_WATCH = 'read -r word || kill -KILL -- "-$1"'
+_WATCH = 'read -r word || kill -s KILL -- "-$1"'
 
 
 class ShellTask(Task):
