@@ -315,8 +315,11 @@ def _send(failed: str, username: str, password: str, mail: EmailMessage) -> None
         reason = ValueError(f"{failed}: {server} answered {error.smtp_code}.")
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError) as error:
         reason = ValueError(f"{failed}: {server} did not take the mail ({type(error).__name__}).")
-    except TimeoutError:
-        reason = ConnectionError(f"{failed}: {server} did not answer in {timeout} seconds.")
     except OSError as error:
-        reason = ConnectionError(f"{failed}: {server} could not be reached ({error}).")
+        # smtplib reports a timeout as a connection that was closed
+        silent = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+        what = (
+            f"did not answer in {timeout} seconds" if silent else f"could not be reached ({error})"
+        )
+        reason = ConnectionError(f"{failed}: {server} {what}.")
     raise reason

@@ -107,7 +107,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_command_and_helper_of_the_call() -> None:
     shell_task = ShellTask(helper_script="X=4; f() { echo $X; }")
     assert shell_task.run(command="f") == "4"
-    assert shell_task.run("f", helper_script="f() { echo 5; }") == "5"
+    assert shell_task.run(command="f", helper_script="f() { echo 5; }") == "5"
     assert run(shell_task, command="f").result == "4"
 
 
