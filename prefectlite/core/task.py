@@ -157,6 +157,9 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
     """Whether a task that is made inside of a ``with Flow(...)`` block is expected to be added."""
     counts_for_flow_state = True
     """Whether this may be one of the reference tasks of a flow that has none set."""
+    runs_once = False
+    """Whether a run that succeeded is never repeated in a flow run, not even where its worker is
+    lost with the value: the process that runs the flow keeps that too, so it has to be small."""
     is_cleanup = False
     """Whether this cleans up after other tasks, which is due also when a run is cancelled."""
     fuse: bool | None = None

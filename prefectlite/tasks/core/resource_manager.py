@@ -78,9 +78,10 @@ class ResourceInitTask(Task):
         **kwargs: arguments of `Task`.
     """
 
-    # A resource is worth more than the time that running neighbours together would save: with a
-    # submission of its own, none of the three runs again because another one's worker was lost.
+    # Setting up again what is there would leave one that nobody cleans up. With a submission of its
+    # own, none of the three is repeated because the worker of another task was lost.
     fuse = False
+    runs_once = True
     counts_for_flow_state = False
 
     def __init__(self, resource_class: Callable[..., Any], **kwargs: Any) -> None:
@@ -93,6 +94,7 @@ class ResourceSetupTask(Task):
     """Returns the resource."""
 
     fuse = False
+    runs_once = True
 
     def run(self, mgr: Any) -> Any:  # type: ignore[override]
         """Call ``setup`` of a resource manager, and return the resource.
