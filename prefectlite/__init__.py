@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from prefectlite import engine as engine
     from prefectlite import exceptions as exceptions
     from prefectlite import executors as executors
+    from prefectlite import schedules as schedules
     from prefectlite import tasks as tasks
     from prefectlite import triggers as triggers
     from prefectlite import utilities as utilities
@@ -71,6 +72,7 @@ _MODULES = frozenset(
         "engine",
         "exceptions",
         "executors",
+        "schedules",
         "tasks",
         "triggers",
         "utilities",

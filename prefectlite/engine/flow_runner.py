@@ -31,15 +31,18 @@ from prefectlite.engine.state import (
     State,
     Success,
 )
-from prefectlite.engine.task_run import RunScope, call_handlers, run_task
-from prefectlite.engine.task_runner import TaskRunner
+from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
+from prefectlite.engine.task_runner import TaskRunner, run_task
 from prefectlite.engine.task_states import MappedResult, TaskStates
 from prefectlite.exceptions import RunCancelledSignal
+from prefectlite.runs.journal import Journal, open_journal
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context as run_context
 from prefectlite.utilities.importtools import import_object
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from prefectlite.core.edge import Edge
     from prefectlite.core.flow import Flow
     from prefectlite.core.task import Task
@@ -158,6 +161,15 @@ class FlowRunner(Runner):
 
     def _run_tasks(self, running: State, request: _RunRequest) -> State:
         run = _FlowRun(self, request)
+        final = None
+        try:
+            final = self._run_to_its_end(running, run)
+            return final
+        finally:
+            if run.journal is not None:
+                run.journal.end(final)
+
+    def _run_to_its_end(self, running: State, run: _FlowRun) -> State:
         try:
             run.check()
             run.start()
@@ -236,6 +248,7 @@ class _FlowRun:
         self.request = request
         self.plan: Plan | None = None
         self.states: TaskStates | None = None
+        self.journal: Journal | None = None
         self.cancellation = Cancellation()
         self.flow_run = FlowRun(
             str(request.values.get("flow_run_id")), runner.flow.name, self.cancellation.request
@@ -271,6 +284,11 @@ class _FlowRun:
                 reporter.logs = reporter.logs and lines_are_seen
             self._run_known(plan, states, scope, reporter)
             executor = request.executor
+            self.journal = open_journal(
+                plan, states.given, request.values, executor, self.flow_run
+            )
+            if self.journal is not None:
+                reporter.readers.append(self.journal.take)
             self.runner.logger.debug("Using executor type %s", type(executor).__name__)
             with executor.start():
                 driver = Driver(plan, states, scope, reporter, waits=self.runner.waits)
@@ -301,6 +319,7 @@ class _FlowRun:
             },
             runner_handlers=self.request.handlers,
             in_place=self.runner.waits,
+            runner_class=_custom(self.runner.task_runner_cls),
             edges=edges_of,
             interrupted=interrupted,
         )
@@ -316,7 +335,7 @@ class _FlowRun:
                 states.parents[planned.index] = Success(result=planned.task.value)
             elif isinstance(planned.task, Parameter):
                 reporter.started(planned, None)
-                state = run_task(scope, planned, ())
+                state = run_pipeline(scope, planned, ())
                 states.parents[planned.index] = state
                 reporter.finished(planned, None, state)
 
@@ -359,20 +378,42 @@ def run_flow(
     runner_cls: type | None = None,
     **kwargs: Any,
 ) -> State:
-    """Run a flow to its end, retries included; see `Flow.run`.
+    """Run a flow to its end, retries included, once or at each event of its schedule.
+
+    See `Flow.run`.
 
     Args:
         flow: The flow.
         parameters: Values for its parameters; checked already.
-        run_on_schedule: Whether to follow the flow's schedule.
+        run_on_schedule: Whether to follow the flow's schedule; the configuration's by default.
         runner_cls: The class that runs it; the configuration's by default.
         **kwargs: Arguments of the runner's `run`.
 
     Returns:
-        The final state; its result maps each task to its state.
+        The final state, of the last run; its result maps each task to its state.
     """
+    if run_on_schedule is None:
+        run_on_schedule = run_context.config.flows.run_on_schedule
+    if flow.schedule is None or not run_on_schedule:
+        return _run_once(flow, parameters, runner_cls, kwargs)
+    from prefectlite.engine.scheduled_runs import follow_schedule
+
+    def run_once(values: Mapping[str, Any], state: State, start: datetime) -> State:
+        given = {**(kwargs.get("context") or {}), "scheduled_start_time": start}
+        return _run_once(flow, values, runner_cls, {**kwargs, "state": state, "context": given})
+
+    return follow_schedule(flow, parameters, run_once)
+
+
+def _run_once(
+    flow: Flow,
+    parameters: Mapping[str, Any] | None,
+    runner_cls: type | None,
+    kwargs: dict[str, Any],
+) -> State:
     import pendulum
 
+    kwargs = dict(kwargs)
     runner = (runner_cls or _configured("flow_runner"))(flow=flow)
     runner.waits = True
     given = dict(kwargs.pop("context", None) or {})
@@ -408,6 +449,11 @@ def _configured(kind: str) -> type:
 def _configured_executor() -> Executor:
     executor: Executor = _configured("executor")()
     return executor
+
+
+def _custom(runner_cls: type) -> type | None:
+    """A class of task runners that runs tasks in a way of its own, else None."""
+    return None if getattr(runner_cls, "run", None) is TaskRunner.run else runner_cls
 
 
 def _as_task_handler(runner_cls: type, handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -449,4 +495,4 @@ def _progress(plan: Plan) -> AbstractContextManager[tuple[Reader, bool] | None]:
     return progress_of(plan)
 
 
-__all__ = ["FlowRunner", "TaskRunner", "run_flow"]
+__all__ = ["FlowRunner", "TaskRunner", "run_flow", "run_task"]
