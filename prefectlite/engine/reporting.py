@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from prefectlite.engine.events import StateChange
+from prefectlite.engine.identifiers import task_run_id
 from prefectlite.engine.plan import Plan, PlannedTask
 from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.result import Result
@@ -68,6 +69,7 @@ class Reporter:
             self._logger.name, logging.INFO, __file__, 0, "", (), None, "_log"
         )
         self._fields = dict(record.__dict__)
+        self._task_run_ids: dict[int, str] = {}
 
     def started(self, planned: PlannedTask, map_index: int | None) -> None:
         """A task run has begun."""
@@ -97,8 +99,20 @@ class Reporter:
             "msecs": (now - int(now)) * 1000.0,
             "task_name": planned.name,
             "task_slug": planned.slug,
+            "task_run_id": self._task_run_id(planned),
         }
         self._logger.handle(record)
+
+    def _task_run_id(self, planned: PlannedTask) -> str:
+        made = self._task_run_ids.get(planned.index)
+        if made is None:
+            made = self._task_run_ids[planned.index] = task_run_id(self.flow_run_id, planned.slug)
+        return made
+
+    def again(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
+        """A task run has come to a state that it goes on from at once, in the same place."""
+        self.finished(planned, map_index, state)
+        self.started(planned, map_index)
 
     def changed(
         self,

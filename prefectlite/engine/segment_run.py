@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from prefectlite.engine.events import Deferred, Event, Finished, Waiting
 from prefectlite.engine.plan import Plan, PlannedTask, Segment
 from prefectlite.engine.state import Mapped, Scheduled, State
-from prefectlite.engine.task_run import RunScope, run_task
+from prefectlite.engine.task_run import RunScope, constant_states, run_pipeline
 from prefectlite.engine.upstream import summarise
+from prefectlite.utilities.context import context
 
 Begun = Callable[[PlannedTask, int | None], None]
 Ended = Callable[[PlannedTask, int | None, State], None]
@@ -45,13 +46,48 @@ def run_segment(
     for position in range(link, len(segment.tasks)):
         planned = plan.tasks[segment.tasks[position]]
         begun(planned, map_index)
-        state = run_task(
-            scope, planned, upstream(planned, element), map_index, initial(planned.index, element)
-        )
+        states = upstream(planned, element)
+        start = initial(planned.index, element)
+        if scope.runner_class is None:
+            state = run_pipeline(scope, planned, states, map_index, start)
+        else:
+            state = _run_with_runner(scope, planned, states, map_index, start)
         ended(planned, map_index, state)
         if not state._finished:
             return position
     return len(segment.tasks)
+
+
+def _run_with_runner(
+    scope: RunScope,
+    planned: PlannedTask,
+    upstream: Sequence[State],
+    map_index: int | None,
+    initial: State | None,
+) -> State:
+    """Have a user's own task runner run the task, with what Prefect 1 gave it."""
+    edges = scope.edges(planned) if scope.edges else ()
+    states = dict(zip(edges, upstream, strict=True))
+    states.update(constant_states(planned))
+    runner = scope.runner_class(task=planned.task, flow_result=scope.flow_result)
+    name = planned.name if map_index is None else f"{planned.name}[{map_index}]"
+    values = {
+        **scope.base_context,
+        **scope.task_contexts.get(planned.index, {}),
+        "task_full_name": name,
+        "task_slug": planned.slug,
+        "map_index": map_index,
+    }
+    saved = context.push(values)
+    try:
+        state: State = runner.run(
+            state=initial,
+            upstream_states=states,
+            context=values,
+        )
+    finally:
+        context.pop(saved)
+    return state
 
 
 def outcome(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from prefectlite.engine.checkpoints import (
     store,
     template_values,
 )
+from prefectlite.engine.identifiers import task_run_id
 from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
 from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.state import (
@@ -64,7 +64,7 @@ class RunScope:
 
     `base_context` holds the context keys of the flow run. `in_place` says whether a retry that is
     due at once, and the next round of a loop, may run where the last one ran. `on_change` is told
-    of each change of state as it happens; `edges` gives the user's view of a task's edges, and
+    of each change of state as it happens, `on_again` of a retry that follows at once; `edges` gives the user's view of a task's edges, and
     `interrupted` says whether the user pressed Ctrl-C, rather than a task raising the like.
     """
 
@@ -75,10 +75,13 @@ class RunScope:
     runner_handlers: Sequence[Callable[..., Any]] = ()
     in_place: bool = True
     on_change: Callable[[TaskRun, State], None] | None = None
+    on_again: Callable[[TaskRun, State], None] | None = None
     edges: Callable[[PlannedTask], Sequence[Edge]] | None = None
     interrupted: Callable[[], bool] = bool
     # whether values go to other processes, so that they have to be picklable
     leaves_process: bool = False
+    # a user's own class of task runners, which runs tasks in the place of `run_pipeline`
+    runner_class: Any = None
     task_run_ids: dict[int, str] = field(default_factory=dict)
 
 
@@ -103,7 +106,7 @@ class TaskRun:
         return name if self.map_index is None else f"{name}[{self.map_index}]"
 
 
-def run_task(
+def run_pipeline(
     scope: RunScope,
     planned: PlannedTask,
     upstream: Sequence[State],
@@ -138,7 +141,10 @@ def run_task(
                     "task_loop_result": state.result,
                 },
             )
-        elif not (isinstance(state, Retrying) and scope.in_place and _is_due(state)):
+        elif isinstance(state, Retrying) and scope.in_place and _is_due(state):
+            if scope.on_again is not None:
+                scope.on_again(run, state)
+        else:
             return state
 
 
@@ -186,11 +192,9 @@ def _context_values(run: TaskRun) -> dict[str, Any]:
 
 
 def _task_run_id(scope: RunScope, planned: PlannedTask, flow_run_id: str) -> str:
-    """An identifier of the task's run in this flow run; its elements share it, as in Prefect 1."""
     made = scope.task_run_ids.get(planned.index)
     if made is None:
-        made = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{flow_run_id}/{planned.slug}"))
-        scope.task_run_ids[planned.index] = made
+        made = scope.task_run_ids[planned.index] = task_run_id(flow_run_id, planned.slug)
     return made
 
 
@@ -232,10 +236,7 @@ def _check_trigger(run: TaskRun, trigger: Callable[[Any], Any]) -> State | None:
     states: dict[Any, State] = dict(
         zip(scope.edges(planned) if scope.edges else planned.edges, run.upstream, strict=True)
     )
-    # a trigger sees constant arguments as upstreams that went well
-    for key, value in planned.constants.items():
-        edge = Edge(Constant(value), planned.task, key=key)
-        states[edge] = Success(CONSTANT, result=value)
+    states.update(constant_states(planned))
     try:
         if not trigger(states):
             raise signals.TRIGGERFAIL("Trigger failed")
@@ -248,6 +249,14 @@ def _check_trigger(run: TaskRun, trigger: Callable[[Any], Any]) -> State | None:
         message = f"Unexpected error while checking task trigger: {error!r}"
         return TriggerFailed(message, result=error)
     return None
+
+
+def constant_states(planned: PlannedTask) -> dict[Edge, State]:
+    """A task's constant arguments as triggers see them: upstreams that went well."""
+    return {
+        Edge(Constant(value), planned.task, key=key): Success(CONSTANT, result=value)
+        for key, value in planned.constants.items()
+    }
 
 
 def _check_due(run: TaskRun) -> State | None:

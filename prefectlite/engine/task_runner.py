@@ -10,7 +10,7 @@ from prefectlite.engine.plan import PlannedEdge, PlannedTask
 from prefectlite.engine.run_state import parent_outcome
 from prefectlite.engine.runner import Runner
 from prefectlite.engine.state import Failed, Mapped, Skipped, State
-from prefectlite.engine.task_run import RunScope, run_task
+from prefectlite.engine.task_run import RunScope, run_pipeline
 from prefectlite.engine.upstream import known_summary
 from prefectlite.utilities.context import context as run_context
 
@@ -84,7 +84,7 @@ class TaskRunner(Runner):
         )
         name = values.get("task_full_name", planned.name)
         self.logger.info("Task %r: Starting task run...", name)
-        return run_task(scope, planned, states, values.get("map_index"), state)
+        return run_pipeline(scope, planned, states, values.get("map_index"), state)
 
     def _planned(self, edges: list[Edge]) -> PlannedTask:
         return PlannedTask(
@@ -113,3 +113,48 @@ class TaskRunner(Runner):
             return handler(self, old, new)
 
         return call
+
+
+def run_task(
+    task: Task,
+    state: State | None,
+    upstream_states: Mapping[Edge, State],
+    context: Mapping[str, Any],
+    flow_result: Result | None,
+    task_runner_cls: Callable[..., Any],
+    task_runner_state_handlers: Iterable[Callable[..., Any]] | None,
+    upstream_mapped_states: Mapping[Edge, list[State]],
+    is_mapped_parent: bool = False,
+) -> State:
+    """Run one task with a runner of the given class, as executors of Prefect 1 were asked to.
+
+    Args:
+        task: The task.
+        state: The state to start from.
+        upstream_states: The upstream states by edge.
+        context: Context keys for the run.
+        flow_result: The Result that keeps the value where the task has none of its own.
+        task_runner_cls: The class that runs the task.
+        task_runner_state_handlers: Functions `(task_runner, old_state, new_state)`.
+        upstream_mapped_states: The states of the elements, by edge from a mapped upstream.
+        is_mapped_parent: Only find out how many elements the task maps over.
+
+    Returns:
+        The state the run came to.
+    """
+    for edge, elements in upstream_mapped_states.items():
+        parent = upstream_states.get(edge)
+        if isinstance(parent, Mapped):
+            parent.map_states = elements
+            parent.result = [element.result for element in elements]
+    runner = task_runner_cls(
+        task=task, state_handlers=task_runner_state_handlers, flow_result=flow_result
+    )
+    with run_context(dict(context)):
+        made: State = runner.run(
+            state=state,
+            upstream_states=upstream_states,
+            is_mapped_parent=is_mapped_parent,
+            context=context,
+        )
+    return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import time
 import uuid
+from collections import deque
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,9 @@ class ClusterLauncher:
         self._flying: dict[tuple[int, int], Future[Any]] = {}
         self._previous: dict[tuple[int, int], Any] = {}
         self._lost: dict[tuple[int, int], int] = {}
+        # those whose workers died again and again, to be tried one at a time; and who is
+        self._suspects: deque[tuple[int, int]] = deque()
+        self._on_trial: tuple[int, int] | None = None
         self._silent: set[tuple[int, int]] = set()
         self._literals: dict[int, Future[Any]] = {}
         self._counted = 0.0
@@ -238,6 +242,7 @@ class ClusterLauncher:
                     events.extend(self._answer(record, worker))
             else:
                 self._records.log(letter)
+        events.extend(self._next_trial())
         return events
 
     def _came_back(self, records: list[RunRecord]) -> None:
@@ -258,6 +263,8 @@ class ClusterLauncher:
         if run not in self._flying or run_state.attempt(*run) != record.attempt:
             return ()
         self._flying.pop(run)
+        if run == self._on_trial:
+            self._on_trial = None
         handle = self._feeds.get(*run)
         self._silent.discard(run)
         if record.raised is not None:
@@ -317,10 +324,11 @@ class ClusterLauncher:
             if status == "finished":
                 silent.add(run)
                 if run in self._silent and now - self._heard > 2.0:
-                    events.append(self._is_lost(run, None))
+                    events.extend(self._is_lost(run, None))
             elif status in LOST:
-                events.append(self._is_lost(run, future))
+                events.extend(self._is_lost(run, future))
         self._silent = silent
+        events.extend(self._next_trial())
         return events
 
     def _warn_if_no_workers(self) -> None:
@@ -332,9 +340,12 @@ class ClusterLauncher:
                 self._plan.flow_name,
             )
 
-    def _is_lost(self, run: tuple[int, int], future: Future[Any] | None) -> Event:
+    def _is_lost(self, run: tuple[int, int], future: Future[Any] | None) -> Sequence[Event]:
         """A submission ended without an answer: its upstream's fault, a worker's, or its own."""
         self._flying.pop(run)
+        on_trial = run == self._on_trial
+        if on_trial:
+            self._on_trial = None
         attempt = self._driver.run_state.attempt(*run)
         error = future.exception() if future is not None and future.status == "error" else None
         queue = self._queues.get(run[0])
@@ -342,18 +353,31 @@ class ClusterLauncher:
             queue.is_over(run[1])
             self._send_from(self._plan.segments[run[0]], queue)
         if future is not None and self._upstream_is_lost(run):
-            return Deferred(*run, attempt, self._link(run))
+            return [Deferred(*run, attempt, self._link(run))]
         if self._feeds.get(*run)[1] is not None:
             # one of a batch: each of them is tried by itself
-            return Lost(*run, attempt)
+            return [Lost(*run, attempt)]
+        blamed = future is None or getattr(error, "task", future.key) == future.key
+        if type(error).__name__ == "KilledWorker" and blamed and not on_trial:
+            # Dask blames all that was on the worker, also what only stood in its queue
+            self._suspects.append(run)
+            return []
         self._lost[run] = self._lost.get(run, 0) + 1
         if self._lost[run] <= MOST_LOST:
             if error is None:
-                return Lost(*run, attempt)
-            if future is not None and getattr(error, "task", future.key) != future.key:
+                self._on_trial = run if on_trial else self._on_trial
+                return [Lost(*run, attempt)]
+            if not blamed:
                 # what died was an upstream, which may have been answered for by now
-                return Deferred(*run, attempt, self._link(run))
-        return self._fail(run, self._link(run), self._explain(run, error))
+                return [Deferred(*run, attempt, self._link(run))]
+        return [self._fail(run, self._link(run), self._explain(run, error))]
+
+    def _next_trial(self) -> Sequence[Event]:
+        """Send one suspect again while no other is on its way, to find who kills the workers."""
+        if self._on_trial is not None or not self._suspects:
+            return ()
+        run = self._on_trial = self._suspects.popleft()
+        return [Lost(*run, self._driver.run_state.attempt(*run))]
 
     def _link(self, run: tuple[int, int]) -> int:
         return self._driver.run_state.runs[run[0]].links.get(run[1], 0)

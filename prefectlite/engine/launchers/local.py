@@ -27,6 +27,7 @@ class LocalRuns:
         self._plan = driver.plan
         self._states = driver.states
         self._reporter = driver.reporter
+        driver.scope.on_again = self._again
         if driver.reporter.readers:
             driver.scope.on_change = self._changed
 
@@ -59,6 +60,9 @@ class LocalRuns:
         self._states.set(planned.index, map_index or 0, state)
         remember(self._driver.scope.base_context.get("caches"), planned, state)
         self._reporter.finished(planned, map_index, state)
+
+    def _again(self, run: TaskRun, state: State) -> None:
+        self._reporter.again(run.planned, run.map_index, state)
 
     def _changed(self, run: TaskRun, state: State) -> None:
         self._reporter.changed(run.planned, run.map_index, state, run.run_count)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefectlite.engine.checkpoints import remember
 from prefectlite.engine.portable import RemoteResult, unpack_state
 from prefectlite.engine.remote import Block, LinkRecord, RunRecord
-from prefectlite.engine.state import Running, State
+from prefectlite.engine.state import Retrying, Running, State
 from prefectlite.utilities.logging import prefect_logger
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ class RecordKeeper:
                         reporter.named_change(
                             planned, map_index, name, message, run_count, moment, worker, told
                         )
+        if link.changes is not None:
+            # retries that followed at once, on the worker
+            for change in link.changes[:-1]:
+                if change[0] == "Retrying":
+                    reporter.again(planned, map_index, Retrying())
         reporter.finished(planned, map_index, state)
         remember(self._driver.scope.base_context.get("caches"), planned, state)
 

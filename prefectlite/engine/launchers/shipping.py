@@ -79,6 +79,7 @@ def _portable_scope(scope: RunScope) -> RunScope:
         task_contexts=scope.task_contexts,
         runner_handlers=scope.runner_handlers,
         in_place=scope.in_place,
+        runner_class=scope.runner_class,
         leaves_process=True,
     )
 
