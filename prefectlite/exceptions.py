@@ -15,6 +15,9 @@ The tree::
         │   └── WorkerLostError
         ├── FlowCompileError            (also ValueError)
         │   └── ParameterError
+        ├── JournalError
+        │   ├── RunHeldError
+        │   └── RunNotFoundError        (also LookupError)
         ├── ResultError
         │   ├── ResultReadError
         │   │   └── ResultNotFoundError (also FileNotFoundError)
@@ -51,6 +54,7 @@ __all__ = [
     "ExecutorNotStartedError",
     "FlowCompileError",
     "FlowStorageError",
+    "JournalError",
     "ObjectNotFoundError",
     "ParameterError",
     "PrefectException",
@@ -60,6 +64,8 @@ __all__ = [
     "ResultReadError",
     "ResultWriteError",
     "RunCancelledSignal",
+    "RunHeldError",
+    "RunNotFoundError",
     "SerializationError",
     "StoreUnreachableError",
     "TaskTimeoutSignal",
@@ -139,6 +145,18 @@ class FlowCompileError(PrefectException, ValueError):
 
 class ParameterError(FlowCompileError):
     """A parameter is missing, unknown or of no use; names it and those that exist."""
+
+
+class JournalError(PrefectException):
+    """The journal of a run cannot be read, or not be used; names its place and the reason."""
+
+
+class RunHeldError(JournalError):
+    """A run cannot be taken over, because a process is at work on it; names that process."""
+
+
+class RunNotFoundError(JournalError, LookupError):
+    """There is no such run in the runs folder; names the folder."""
 
 
 class ResultError(PrefectException):
