@@ -260,17 +260,23 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
     def _signature(self) -> CallSignature:
         return signature_of(self.run, self.name, EXTRA_CALL_PARAMETERS)
 
-    def run(self) -> Any:
-        """Do the work; subclasses say here what their task does.
+    if TYPE_CHECKING:
+        # whatever the arguments of a subclass are, type checkers let it override this
+        def run(self, *args: Any, **kwargs: Any) -> Any: ...
 
-        Arguments are bound by calling the task inside of a flow, or with :meth:`bind`. They
-        cannot be ``*args``, nor be called ``upstream_tasks``, ``task_args``, ``mapped`` or
-        ``flow``.
+    else:
 
-        Returns:
-            The result, for downstream tasks. An exception means failure; a signal of
-            :mod:`prefectlite.engine.signals` chooses another state.
-        """
+        def run(self) -> Any:
+            """Do the work; subclasses say here what their task does.
+
+            Arguments are bound by calling the task inside of a flow, or with :meth:`bind`. They
+            cannot be ``*args``, nor be called ``upstream_tasks``, ``task_args``, ``mapped`` or
+            ``flow``.
+
+            Returns:
+                The result, for downstream tasks. An exception means failure; a signal of
+                :mod:`prefectlite.engine.signals` chooses another state.
+            """
 
     def copy(self, **task_args: Any) -> Self:
         """Return a copy of this task, which is in no flow.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from prefectlite.core.conversion import as_task
 from prefectlite.core.map_body import MAP_BODY, MapBody
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["apply_map", "as_task", "defaults_from_attrs", "pause_task", "tags", "task"]
 
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 @overload
-def task(fn: Callable[..., Any]) -> FunctionTask: ...
+def task(
+    fn: Callable[Parameters, Returned], **task_init_kwargs: Any
+) -> FunctionTask[Parameters, Returned]: ...
 @overload
 def task(
     fn: None = None, **task_init_kwargs: Any
-) -> Callable[[Callable[..., Any]], FunctionTask]: ...
-@overload
-def task(fn: Callable[..., Any], **task_init_kwargs: Any) -> FunctionTask: ...
+) -> Callable[[Callable[Parameters, Returned]], FunctionTask[Parameters, Returned]]: ...
 
 
-def task(
-    fn: Callable[..., Any] | None = None, **task_init_kwargs: Any
-) -> FunctionTask | Callable[[Callable[..., Any]], FunctionTask]:
+def task(fn: Callable[..., Any] | None = None, **task_init_kwargs: Any) -> Any:
     """Decorate a function: make a task of it.
 
     Args:

@@ -51,7 +51,7 @@ class FilterTask(Task):
         self.log_func = log_func
         super().__init__(**kwargs)
 
-    def run(self, task_results: Iterable[Any]) -> list[Any]:  # type: ignore[override]
+    def run(self, task_results: Iterable[Any]) -> list[Any]:
         """Return the results that pass the test.
 
         Args:

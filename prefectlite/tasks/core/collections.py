@@ -79,7 +79,7 @@ class Set(VarArgsTask):
 class Dict(Task):
     """Returns a dictionary of keys and values."""
 
-    def run(self, keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, Any]:  # type: ignore[override]
+    def run(self, keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, Any]:
         """Return the dictionary.
 
         Args:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from prefectlite.core.task import Task
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from prefectlite.core.flow import Flow
+
 __all__ = ["FunctionTask"]
 
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
 
-class FunctionTask(Task):
+
+class FunctionTask(Task, Generic[Parameters, Returned]):
     """A task whose ``run`` is a function.
+
+    For type checkers it keeps the function's signature: ``run`` has it, and a call inside of a
+    flow has it too, or takes tasks in the place of values.
 
     Args:
         fn: the function, or another callable whose arguments can be inspected.
@@ -27,7 +38,27 @@ class FunctionTask(Task):
         2
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, **kwargs: Any) -> None:
+    if TYPE_CHECKING:
+
+        def run(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned: ...
+
+        @overload
+        def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Self: ...
+        @overload
+        def __call__(
+            self,
+            *args: Any,
+            mapped: bool = False,
+            task_args: Mapping[str, Any] | None = None,
+            upstream_tasks: Iterable[Any] | None = None,
+            flow: Flow | None = None,
+            **kwargs: Any,
+        ) -> Self: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def __init__(
+        self, fn: Callable[Parameters, Returned], name: str | None = None, **kwargs: Any
+    ) -> None:
         if not callable(fn):
             raise TypeError(
                 f"`fn` must be callable; received {fn!r}. Use @task on a function, or "

@@ -43,7 +43,7 @@ class GetItem(Task):
         self.default = default
         super().__init__(*args, **kwargs)
 
-    def run(self, task_result: Any, key: Any, default: Any = no_default) -> Any:  # type: ignore[override]
+    def run(self, task_result: Any, key: Any, default: Any = no_default) -> Any:
         """Return ``task_result[key]``.
 
         Args:
@@ -73,7 +73,7 @@ class GetAttr(Task):
         self.default = default
         super().__init__(*args, **kwargs)
 
-    def run(self, task_result: Any, attr: str, default: Any = no_default) -> Any:  # type: ignore[override]
+    def run(self, task_result: Any, attr: str, default: Any = no_default) -> Any:
         """Return ``task_result.attr``.
 
         Args:
@@ -96,7 +96,7 @@ class GetAttr(Task):
 class Not(Task):
     """Returns ``not x``."""
 
-    def run(self, x: Any) -> bool:  # type: ignore[override]
+    def run(self, x: Any) -> bool:
         """Return ``not x``."""
         return not x
 
@@ -104,7 +104,7 @@ class Not(Task):
 class Add(Task):
     """Returns ``x + y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x + y``."""
         return x + y
 
@@ -112,7 +112,7 @@ class Add(Task):
 class Sub(Task):
     """Returns ``x - y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x - y``."""
         return x - y
 
@@ -120,7 +120,7 @@ class Sub(Task):
 class Mul(Task):
     """Returns ``x * y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x * y``."""
         return x * y
 
@@ -128,7 +128,7 @@ class Mul(Task):
 class Div(Task):
     """Returns ``x / y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x / y``."""
         return x / y
 
@@ -136,7 +136,7 @@ class Div(Task):
 class FloorDiv(Task):
     """Returns ``x // y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x // y``."""
         return x // y
 
@@ -144,7 +144,7 @@ class FloorDiv(Task):
 class Mod(Task):
     """Returns ``x % y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x % y``."""
         return x % y
 
@@ -152,7 +152,7 @@ class Mod(Task):
 class Pow(Task):
     """Returns ``x**y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x**y``."""
         return x**y
 
@@ -160,7 +160,7 @@ class Pow(Task):
 class And(Task):
     """Returns ``x and y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x and y``."""
         return x and y
 
@@ -168,7 +168,7 @@ class And(Task):
 class Or(Task):
     """Returns ``x or y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x or y``."""
         return x or y
 
@@ -176,7 +176,7 @@ class Or(Task):
 class Equal(Task):
     """Returns ``x == y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x == y``."""
         return x == y
 
@@ -184,7 +184,7 @@ class Equal(Task):
 class NotEqual(Task):
     """Returns ``x != y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x != y``."""
         return x != y
 
@@ -192,7 +192,7 @@ class NotEqual(Task):
 class GreaterThan(Task):
     """Returns ``x > y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x > y``."""
         return x > y
 
@@ -200,7 +200,7 @@ class GreaterThan(Task):
 class GreaterThanOrEqual(Task):
     """Returns ``x >= y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x >= y``."""
         return x >= y
 
@@ -208,7 +208,7 @@ class GreaterThanOrEqual(Task):
 class LessThan(Task):
     """Returns ``x < y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x < y``."""
         return x < y
 
@@ -216,6 +216,6 @@ class LessThan(Task):
 class LessThanOrEqual(Task):
     """Returns ``x <= y``."""
 
-    def run(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def run(self, x: Any, y: Any) -> Any:
         """Return ``x <= y``."""
         return x <= y

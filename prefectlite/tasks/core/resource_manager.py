@@ -96,7 +96,7 @@ class ResourceSetupTask(Task):
     fuse = False
     runs_once = True
 
-    def run(self, mgr: Any) -> Any:  # type: ignore[override]
+    def run(self, mgr: Any) -> Any:
         """Call ``setup`` of a resource manager, and return the resource.
 
         Args:
@@ -112,7 +112,7 @@ class ResourceCleanupTask(Task):
     counts_for_flow_state = False
     is_cleanup = True
 
-    def run(self, mgr: Any, resource: Any = None) -> None:  # type: ignore[override]
+    def run(self, mgr: Any, resource: Any = None) -> None:
         """Call ``cleanup`` of a resource manager.
 
         Args:
