@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from prefectlite.core.parameter import DateTimeParameter, Parameter
 from prefectlite.engine.cache_validators import hash_inputs
@@ -102,6 +103,7 @@ def store(run: TaskRun, value: Any) -> State:
         return Success(SUCCEEDED, value)
     if not is_checkpointed(run):
         return Success(SUCCEEDED, result.from_value(value))
+    result = _with_place(run, result)
     try:
         return Success(SUCCEEDED, result.write(value, **template_values(run.inputs)))
     except Exception as error:
@@ -112,6 +114,41 @@ def store(run: TaskRun, value: Any) -> State:
         )
         message = f"Unexpected error: {error!r}. The result of the task could not be stored."
         return Failed(message, result=error)
+
+
+def run_folder(flow_run_id: str) -> str:
+    """The folder for the values of a flow run whose results name no location.
+
+    Args:
+        flow_run_id: The flow run's identifier.
+    """
+    return f"prefect-result-{quote(flow_run_id, safe='')}"
+
+
+def place_in_run_folder(slug: str, map_index: int | None) -> str:
+    """The name of a task run's value in `run_folder`.
+
+    Args:
+        slug: The task's slug.
+        map_index: The element, or None.
+    """
+    name = quote(slug, safe="")
+    return name if map_index is None else f"{name}-{map_index}"
+
+
+def _with_place(run: TaskRun, result: Result) -> Result:
+    """A result that names no location gets one that can be found again without being told.
+
+    A process that is killed after it stored a value and before it could tell so has not lost it.
+    """
+    flow_run_id = run.scope.base_context.get("flow_run_id")
+    is_placed = result.location is not None or result._formatter is not None
+    if is_placed or flow_run_id is None or not hasattr(result, "listing"):
+        return result
+    placed = result.copy()
+    name = place_in_run_folder(run.planned.slug, run.map_index)
+    placed.location = f"{run_folder(str(flow_run_id))}/{name}"
+    return placed
 
 
 def remember(caches: dict[str, list[State]] | None, planned: PlannedTask, state: State) -> None:

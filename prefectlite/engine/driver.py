@@ -112,8 +112,13 @@ class Driver:
             KeyboardInterrupt: The user interrupted; what had finished is in `states`.
         """
         self.launcher = launcher
+        edges = [edge for planned in self.plan.tasks for edge in planned.edges if edge.mapped]
+        mapped_over = {edge.upstream for edge in edges}
+        flattened_over = {edge.upstream for edge in edges if edge.flattened}
         known = {
-            task: known_summary(self.states.whole(task))
+            task: known_summary(
+                self.states.whole(task), task in mapped_over, task in flattened_over
+            )
             for task in range(len(self.plan.tasks))
             if self.plan.tasks[task].known
         }

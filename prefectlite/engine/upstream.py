@@ -100,15 +100,29 @@ def summarise(state: State, measure: Measure) -> Summary:
     return summary
 
 
-def known_summary(state: State) -> Summary:
-    """The summary of a state that is there before the run begins."""
+def known_summary(
+    state: State, mapped_over: bool = True, flattened_over: bool = True
+) -> Summary:
+    """The summary of a state that is there before the run begins.
+
+    Args:
+        state: The state.
+        mapped_over: Whether a task maps over it; only then the value is looked at, which may have
+            to be read for it.
+        flattened_over: Whether one maps over it flattened.
+    """
     if isinstance(state, Mapped):
+        if not flattened_over:
+            return Summary(False, True, state.n_map_states)
         items = [_item_count(element) for element in state.map_states]
         flat_length = sum(1 if count == UNMAPPABLE else count for count in items)
         return Summary(False, True, state.n_map_states, flat_length)
     if not state._successful:
         return Summary(state._skipped, False)
-    return summarise(state, Measure.LENGTH | Measure.FLAT_LENGTH)
+    if not mapped_over:
+        return Summary(state._skipped, True)
+    measure = Measure.LENGTH | Measure.FLAT_LENGTH if flattened_over else Measure.LENGTH
+    return summarise(state, measure)
 
 
 def _map_length(value: Any) -> int:
