@@ -139,16 +139,19 @@ def portable_exception(error: BaseException, name: str) -> BaseException:
     )
 
 
-def pack_state(state: State) -> tuple[Any, int | None]:
+def pack_state(state: State, whole: bool = False) -> tuple[Any, int | None]:
     """The form in which a state travels to the driver: small, without a large value.
 
     Args:
         state: A state that a task run came to.
+        whole: Whether the value goes along however large it is.
 
     Returns:
         What `unpack_state` takes, and the size of a value that was left out, else None.
     """
     held = state._held
+    if whole:
+        return dumps(state), None
     if type(state) is Success and state.message == SUCCEEDED and not isinstance(held, Result):
         packed = pack_value(held)
         if isinstance(packed, Remote):

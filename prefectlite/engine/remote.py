@@ -238,7 +238,7 @@ class ElementRun:
         elif isinstance(state._held, Result) and isinstance(state._held.value, BaseException):
             state._held.value = portable_exception(state._held.value, name)
         self.states[planned.index] = state
-        packed, size = pack_state(state)
+        packed, size = pack_state(state, whole=planned.task.runs_once)
         usual = [change[0] for change in self._changes] == ["Running", "Success"]
         self.records.append(
             LinkRecord(

@@ -68,7 +68,14 @@ class ClusterLauncher:
             for segment in driver.plan.segments
             if segment.mapped
         }
-        self.batched = [index for index, size in self._batch_sizes.items() if size is not None]
+        self._kept = {
+            segment.index
+            for segment in driver.plan.segments
+            if driver.plan.tasks[segment.tail].task.runs_once
+        }
+        # Neither batches nor values that the driver keeps can be waited for by one future each.
+        batched = {index for index, size in self._batch_sizes.items() if size is not None}
+        self.batched = batched | self._kept
         self._flying: dict[tuple[int, int], Future[Any]] = {}
         self._previous: dict[tuple[int, int], Any] = {}
         self._lost: dict[tuple[int, int], int] = {}
@@ -275,6 +282,9 @@ class ClusterLauncher:
             return [Deferred(*run, record.attempt, record.reached)]
         self._records.keep(record, handle, worker)
         if record.summary is not None:
+            if record.segment in self._kept:
+                # from here on the value comes from the driver, whatever happens to the worker
+                self._feeds.drop(record.segment, (record.element,))
             return [Finished(*run, record.attempt, (record.summary,))]
         self._previous[run] = handle
         return [Waiting(*run, record.attempt, record.reached, record.due)]
