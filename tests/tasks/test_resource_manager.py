@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from prefectlite import Flow, Task, apply_map, case, resource_manager, task
+from prefectlite import Flow, Task, apply_map, case, resource_manager, task, unmapped
 from prefectlite.engine.signals import SKIP
-from prefectlite.executors import Executor, LocalDaskExecutor
+from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor
 from prefectlite.tasks.core.resource_manager import (
     ResourceCleanupTask,
     ResourceContext,
@@ -125,10 +125,13 @@ def test_cleaned_up_once_after(problem: Task, executor: Executor, journal: Journ
     assert journal.lines() == ["set up r", "clean up r"]
 
 
-@pytest.fixture
-def dying_workers() -> Executor:
+@pytest.fixture(params=["processes", "dask"])
+def dying_workers(request: pytest.FixtureRequest) -> Executor:
     """Processes of their own, since those of other tests may not die."""
-    return LocalDaskExecutor(scheduler="processes", num_workers=2)
+    if request.param == "processes":
+        return LocalDaskExecutor(scheduler="processes", num_workers=2)
+    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    return DaskExecutor(cluster_kwargs=workers)
 
 
 def test_cleaned_up_once_after_the_death_of_a_worker(
@@ -149,6 +152,16 @@ def test_cleaned_up_once_after_the_death_of_every_worker(
     state = flow.run(executor=dying_workers)
     assert state.result[used].is_failed()
     assert journal.lines() == ["set up r", "clean up r"]
+
+
+def test_a_large_resource_is_set_up_once(
+    dying_workers: Executor, journal: Journal, tmp_path: Path
+) -> None:
+    with Flow("f") as flow, Folder(journal, "r" * 100_000) as resource:
+        used = lose_first_worker.map([resource, resource], unmapped(tmp_path / "died"))
+    state = flow.run(executor=dying_workers)
+    assert state.result[used].is_successful()
+    assert [line[:8] for line in journal.lines()] == ["set up r", "clean up"]
 
 
 def test_a_clean_up_does_not_count_for_the_flow() -> None:
