@@ -11,7 +11,7 @@ import logging
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -255,7 +255,9 @@ class DaskExecutor(Executor):
     def uninstall(self, name: str) -> None:
         """Take a payload off the workers, where they are still there."""
         if self._client.status == "running":
-            self._client.unregister_worker_plugin(name)
+            # a worker that is leaving takes its payload along
+            with suppress(OSError, asyncio.TimeoutError):
+                self._client.unregister_worker_plugin(name)
 
     def listen(self, topic: str, callback: Callable[[Any], None]) -> None:
         """Have a function called with each message workers send under a topic, from any thread."""
@@ -311,6 +313,10 @@ class DaskExecutor(Executor):
     def fetch_one(self, future: Future[Any]) -> Any:
         """The value of one future."""
         return self._client.gather(future)
+
+    def retry(self, futures: Iterable[Future[Any]]) -> None:
+        """Have failed futures made again, with those they failed for."""
+        self._client.retry(list(futures))
 
     def cancel(self, futures: Iterable[Future[Any]]) -> None:
         """Have nobody run these futures any more."""
