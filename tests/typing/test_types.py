@@ -54,15 +54,7 @@ def test_mypy() -> None:
 def test_pyright() -> None:
     command = [sys.executable, "-m", "pyright"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pyright",
-            "--outputjson",
-            "--pythonpath",
-            sys.executable,
-            str(FILE),
-        ],
+        [*command, "--outputjson", "--pythonpath", sys.executable, str(FILE)],
         capture_output=True,
         text=True,
         cwd=ROOT,
