@@ -20,9 +20,10 @@ from prefectlite.engine.launchers.feeds import Feeds
 from prefectlite.engine.launchers.records import RecordKeeper
 from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
 from prefectlite.engine.plan import Segment
-from prefectlite.engine.portable import size_of
+from prefectlite.engine.portable import RemoteResult, size_of
 from prefectlite.engine.remote import Block, RunRecord
 from prefectlite.engine.remote_dask import identity, run_batch, run_element
+from prefectlite.engine.run_state import DONE
 from prefectlite.engine.state import Failed, State
 from prefectlite.engine.upstream import summarise
 from prefectlite.exceptions import ExecutorError, WorkerLostError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 # a known value of more bytes becomes one future instead of going to every worker
 LITERAL_BYTES = 1 << 20
 # how often a submission that got lost is sent again before its task run fails
-MOST_LOST = 2
+MOST_LOST = 3
 NO_WORKERS_SECONDS = 30.0
 
 
@@ -82,6 +83,8 @@ class ClusterLauncher:
         # those whose workers died again and again, to be tried one at a time; and who is
         self._suspects: deque[tuple[int, int]] = deque()
         self._on_trial: tuple[int, int] | None = None
+        # those with an upstream that is finished, but whose value died with such a worker
+        self._bereft: dict[tuple[int, int], Future[Any]] = {}
         self._silent: set[tuple[int, int]] = set()
         self._literals: dict[int, Future[Any]] = {}
         self._counted = 0.0
@@ -97,7 +100,10 @@ class ClusterLauncher:
         large = {
             planned.index
             for planned in self._plan.tasks
-            if planned.known and size_of(states.whole(planned.index).result) > LITERAL_BYTES
+            if planned.known
+            # what is stored is read by who needs it, and not here to be sent
+            and not isinstance(states.whole(planned.index)._held, RemoteResult)
+            and size_of(states.whole(planned.index).result) > LITERAL_BYTES
         }
         payload = pack_run(self._driver, self.key, without=large)
         self._executor.listen(self.key, self._take)
@@ -231,7 +237,8 @@ class ClusterLauncher:
         states, tasks = self._driver.states, segment.tasks[submit.link :]
         if submit.attempt == 1 and not any(task in states.given for task in tasks):
             return None
-        return [states.initial(tasks, element) for element in submit.elements]
+        found = [states.initial(tasks, element) for element in submit.elements]
+        return found if any(found) else None
 
     # what comes back
 
@@ -339,6 +346,10 @@ class ClusterLauncher:
                 events.extend(self._is_lost(run, future))
         self._silent = silent
         events.extend(self._next_trial())
+        if self._bereft and not self._suspects and self._on_trial is None:
+            self._executor.retry(self._bereft.values())
+            self._flying.update(self._bereft)
+            self._bereft.clear()
         return events
 
     def _warn_if_no_workers(self) -> None:
@@ -379,7 +390,10 @@ class ClusterLauncher:
                 return [Lost(*run, attempt)]
             if not blamed:
                 # what died was an upstream, which may have been answered for by now
-                return [Deferred(*run, attempt, self._link(run))]
+                if future is None or not self._upstreams_are_done(run):
+                    return [Deferred(*run, attempt, self._link(run))]
+                self._bereft[run] = future
+                return []
         return [self._fail(run, self._link(run), self._explain(run, error))]
 
     def _next_trial(self) -> Sequence[Event]:
@@ -391,6 +405,13 @@ class ClusterLauncher:
 
     def _link(self, run: tuple[int, int]) -> int:
         return self._driver.run_state.runs[run[0]].links.get(run[1], 0)
+
+    def _upstreams_are_done(self, run: tuple[int, int]) -> bool:
+        state = self._driver.run_state
+        return all(
+            state.runs[segment].status[element] == DONE
+            for segment, element in state.direct_upstreams(*run)
+        )
 
     def _upstream_is_lost(self, run: tuple[int, int]) -> bool:
         runs = self._driver.run_state
