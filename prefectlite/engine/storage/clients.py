@@ -56,7 +56,7 @@ def _made(protocol: str, options: dict[str, Any], url: str | None) -> Any:
             options.pop("use_listings_cache")
             made = fsspec.core.url_to_fs(url, **options)[0]
         else:
-            kind = fsspec.get_filesystem_class(protocol)
+            kind = _class_of(protocol)
             of_url = {} if url is None else kind._get_kwargs_from_urls(url)
             made = kind(**{**of_url, **options})
     except ImportError as error:
@@ -65,6 +65,17 @@ def _made(protocol: str, options: dict[str, Any], url: str | None) -> Any:
         # tried again here, with one pause that grows, and not at two more levels below
         made.retries = 1
     return made
+
+
+def _class_of(protocol: str) -> Any:
+    if protocol in ("gs", "gcs"):
+        # what gcsfs registers asks another service, at another address, what kind of bucket it is
+        from gcsfs.core import GCSFileSystem
+
+        return GCSFileSystem
+    import fsspec
+
+    return fsspec.get_filesystem_class(protocol)
 
 
 def _install(protocol: str, error: ImportError) -> str:
