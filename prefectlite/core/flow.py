@@ -174,7 +174,8 @@ class Flow(FlowGraph):
                 ``config.flows.run_on_schedule``. Otherwise it runs once, at once.
             runner_cls: the class that runs it; by default what ``config.engine.flow_runner`` says.
             **kwargs: values for parameters, by name, and arguments of the runner's ``run``, such
-                as ``executor``, ``state``, ``task_states`` and ``context``.
+                as ``executor``, ``state``, ``task_states`` and ``context``. ``resume`` is the
+                identifier of a run to go on with, or "last" for the newest of this flow.
 
         Returns:
             The final state; its ``result`` maps each task to its state.
@@ -192,7 +193,9 @@ class Flow(FlowGraph):
         for parameter in self.parameters():
             if parameter.name in kwargs:
                 values[parameter.name] = kwargs.pop(parameter.name)
-        check_parameters(self, values)
+        if kwargs.get("resume") is None:
+            # a resumed run has the parameters of the earlier one
+            check_parameters(self, values)
         return run_flow(
             self,
             parameters=values,

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import prefectlite
-from prefectlite.core.parameter import Parameter
+from prefectlite.core.parameter import Parameter, check_parameters
 from prefectlite.engine.active_runs import FlowRun, active_run
 from prefectlite.engine.cancellation import INTERRUPTED, Cancellation
 from prefectlite.engine.driver import Driver
@@ -36,6 +36,7 @@ from prefectlite.engine.task_runner import TaskRunner, run_task
 from prefectlite.engine.task_states import MappedResult, TaskStates
 from prefectlite.exceptions import RunCancelledSignal
 from prefectlite.runs.journal import Journal, open_journal
+from prefectlite.runs.resume import resumed
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context as run_context
 from prefectlite.utilities.importtools import import_object
@@ -392,6 +393,9 @@ def run_flow(
     Returns:
         The final state, of the last run; its result maps each task to its state.
     """
+    if kwargs.get("resume") is not None:
+        return _run_resumed(flow, parameters, runner_cls, kwargs)
+    kwargs.pop("resume", None)
     if run_on_schedule is None:
         run_on_schedule = run_context.config.flows.run_on_schedule
     if flow.schedule is None or not run_on_schedule:
@@ -403,6 +407,20 @@ def run_flow(
         return _run_once(flow, values, runner_cls, {**kwargs, "state": state, "context": given})
 
     return follow_schedule(flow, parameters, run_once)
+
+
+def _run_resumed(
+    flow: Flow,
+    parameters: Mapping[str, Any] | None,
+    runner_cls: type | None,
+    kwargs: dict[str, Any],
+) -> State:
+    with resumed(flow, kwargs["resume"], parameters or {}) as earlier:
+        check_parameters(flow, earlier.parameters)
+        rest = {name: value for name, value in kwargs.items() if name != "resume"}
+        rest["task_states"] = {**earlier.task_states, **(kwargs.get("task_states") or {})}
+        rest["context"] = {**earlier.context, **(kwargs.get("context") or {})}
+        return _run_once(flow, earlier.parameters, runner_cls, rest)
 
 
 def _run_once(

@@ -89,8 +89,7 @@ def code_fingerprints(function: Any) -> tuple[bytes, bytes]:
     wrapped = getattr(function, "__wrapped__", None)
     code = getattr(function, "__code__", None)
     if code is None:
-        call = getattr(type(function), "__call__", None)
-        code = getattr(call, "__code__", None)
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004
         if code is None:
             return b"", b""
     made = _fingerprints_of(code)
