@@ -160,9 +160,10 @@ class DaskExecutor(Executor):
             if self.client.dashboard_link:
                 logger.info("The Dask dashboard is available at %s", self.client.dashboard_link)
             if self.performance_report_path:
+                # the report asks for the current client, at its beginning and at its end
+                stack.enter_context(self.client.as_current())
                 report = distributed.performance_report(self.performance_report_path)
-                with self.client.as_current():
-                    stack.enter_context(report)
+                stack.enter_context(report)
             yield self
 
     @contextmanager
