@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["execute", "flows_in", "observed_runs"]
 
 
-def execute(path: Path, arguments: tuple[str, ...] = (), main_block: bool = True) -> ModuleType:
+def execute(
+    path: Path,
+    arguments: tuple[str, ...] = (),
+    main_block: bool = True,
+    source: bytes | None = None,
+) -> ModuleType:
     """Execute a file as ``python FILE`` does.
 
     Args:
         path: the file.
         arguments: what it finds in ``sys.argv`` behind its own name.
         main_block: whether to execute its ``if __name__ == "__main__":`` block as well.
+        source: its text, if it is to be an earlier one; by default what is in the file now.
 
     Returns:
         The module, which stays ``__main__`` of this process.
@@ -37,7 +43,7 @@ def execute(path: Path, arguments: tuple[str, ...] = (), main_block: bool = True
         SyntaxError: it is no Python.
         BaseException: whatever the file raises.
     """
-    source = path.read_bytes()
+    source = path.read_bytes() if source is None else source
     tree = ast.parse(source, filename=str(path))
     if not main_block:
         tree.body = [node for node in tree.body if not _is_main_block(node)]
