@@ -7,6 +7,7 @@ Every executor keeps the contract of `prefectlite.executors.base`.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if __name__ != "prefectlite.executors":
@@ -35,4 +36,6 @@ def __getattr__(name: str) -> Any:
         from prefectlite.executors.local_dask import LocalDaskExecutor
 
         return LocalDaskExecutor
+    if name in ("dask", "local_dask"):
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

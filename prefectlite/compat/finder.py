@@ -46,6 +46,10 @@ class _Loader(Loader):
         found = self._make()
         sys.modules[module.__name__] = found
         _complete(found, self._below)
+        if not self._below:
+            # `import prefect` is enough to write prefect.engine.executors.LocalExecutor
+            for name in ("engine", "engine.executors", "tasks", "utilities"):
+                importlib.import_module(f"{ALIAS}.{name}")
 
 
 class AliasFinder(MetaPathFinder):

@@ -8,12 +8,13 @@ raises an error that says what to use instead.
 from __future__ import annotations
 
 import copyreg
+import importlib
 import types
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-from prefectlite.compat.names import NAMES, Entry, lookup
+from prefectlite.compat.names import MOVED, NAMES, Entry, lookup
 from prefectlite.exceptions import PrefectException
 
 __all__ = ["CompatibilityWarning", "MissingModule", "NotInPrefectliteError", "missing_class"]
@@ -178,6 +179,8 @@ class MissingModule(types.ModuleType):
         if name.startswith("_"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         full = f"{self._name}.{name}"
+        if full in MOVED:
+            return importlib.import_module(f"prefectlite.{MOVED[full]}")
         if full == "client.Secret":
             from prefectlite.compat.secrets import Secret
 

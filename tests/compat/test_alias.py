@@ -277,3 +277,23 @@ def test_every_entry_that_says_missing_or_ignored_can_be_imported() -> None:
         if entry.status in ("missing", "ignored") and name.split(".")[0] not in ("Flow", "config"):
             module, _, attribute = f"prefect.{name}".rpartition(".")
             assert getattr(load(module), attribute) is not None, name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tasks.shell.ShellTask",
+        "schedules.clocks.CronClock",
+        "engine.results.LocalResult",
+        "engine.executors.LocalExecutor",
+        "executors.dask.DaskExecutor",
+        "client.secrets.Secret",
+        "storage.Docker",
+        "utilities.notifications.slack_notifier",
+    ],
+)
+def test_one_import_is_enough_for_all_of_it(name: str) -> None:
+    found = load("prefect")
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert found.__name__ == name.rpartition(".")[2]
