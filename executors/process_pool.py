@@ -6,13 +6,16 @@ tasks print stays theirs, and it ends when the socket's other end is gone, howev
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -33,7 +36,7 @@ class ProcessPool:
     def __init__(self, size: int) -> None:
         self._work: queue.SimpleQueue[tuple[bytes, Answer, Answer] | None] = queue.SimpleQueue()
         self._closing = False
-        self._children: list[_Child | None] = [None] * size
+        self._children: list[Child | None] = [None] * size
         self._threads = [
             threading.Thread(target=self._serve, args=(number,), daemon=True)
             for number in range(size)
@@ -71,7 +74,7 @@ class ProcessPool:
             request, on_message, on_answer = work
             child = self._children[number]
             if child is None:
-                child = self._children[number] = _Child()
+                child = self._children[number] = Child()
             try:
                 answer = child.ask(request, on_message)
             except (EOFError, OSError):
@@ -82,8 +85,8 @@ class ProcessPool:
                 on_answer(answer)
 
 
-class _Child:
-    """One process and the driver's end of its socket."""
+class Child:
+    """One process that calls functions, and the driver's end of its socket."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -97,13 +100,35 @@ class _Child:
             )
         self._connection = Connection(ours.detach())
 
-    def ask(self, request: bytes, on_message: Answer) -> Any:
+    def ask(self, request: bytes, on_message: Answer, seconds: float | None = None) -> Any:
+        """Have the process call a function, and wait for what it returns.
+
+        Args:
+            request: The pickled function and arguments.
+            on_message: Called with each message that the function sends.
+            seconds: How long to wait; None for as long as it takes.
+
+        Raises:
+            TimeoutError: The time was over; the process is still at work.
+            EOFError: The process ended.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
         self._connection.send_bytes(request)
         while True:
+            left = None if deadline is None else max(deadline - time.monotonic(), 0)
+            if not self._connection.poll(left):
+                raise TimeoutError
             kind, value = pickle.loads(self._connection.recv_bytes())
             if kind == "answer":
                 return value
             on_message(value)
+
+    def kill(self) -> None:
+        """End the process and all that it started, whatever they are doing."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._connection.close()
 
     def end(self) -> int:
         """End the process; its exit code, negative for a signal."""

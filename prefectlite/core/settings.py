@@ -23,6 +23,7 @@ __all__ = [
     "checked_tags",
     "checked_template",
     "checked_timeout",
+    "checked_timeout_method",
 ]
 
 ExceptionTypes = type[Exception] | Iterable[type[Exception]]
@@ -35,6 +36,16 @@ def checked_tags(owner: str, tags: Iterable[str] | None) -> set[str]:
             f"Tags should be a set of tags, not a string (task {owner!r}): write tags=[{tags!r}]."
         )
     return {*(tags or ()), *context.get("tags", ())}
+
+
+def checked_timeout_method(owner: str, timeout_method: str | None) -> str:
+    """Return how to end a run whose time is over; "auto" is "thread"."""
+    if timeout_method not in (None, "auto", "thread", "process"):
+        raise ValueError(
+            f"Task {owner!r}: timeout_method must be 'auto', 'thread' or 'process'; received "
+            f"{timeout_method!r}."
+        )
+    return "process" if timeout_method == "process" else "thread"
 
 
 def checked_retries(

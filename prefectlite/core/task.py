@@ -21,6 +21,7 @@ from prefectlite.core.settings import (
     checked_tags,
     checked_template,
     checked_timeout,
+    checked_timeout_method,
 )
 from prefectlite.core.signatures import CallSignature, signature_of
 from prefectlite.core.task_binding import EXTRA_CALL_PARAMETERS, TaskBinding
@@ -190,6 +191,7 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         result_handler: Any = None,
         batch_size: int | str | None = None,
         fuse: bool | None = None,
+        timeout_method: str | None = None,
     ) -> None:
         self._warn_of_overwritten_attributes()
         owner = name or type(self).__name__
@@ -221,6 +223,7 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         self._batch_size = checked_batch_size(owner, batch_size)
         if fuse is not None:
             self.fuse = fuse
+        self._timeout_method = checked_timeout_method(owner, timeout_method)
 
     def _warn_of_overwritten_attributes(self) -> None:
         for attribute in _SET_BY_INIT:
@@ -349,6 +352,15 @@ def require_settings(task: Task) -> None:
             f"{name!r} object has no attribute 'name': {name}.__init__ must call "
             f"super().__init__(**kwargs), which sets what every task has."
         )
+
+
+def timeout_method_of(task: Task) -> str:
+    """Return how a task's run is ended when its time is over: ``"thread"`` or ``"process"``.
+
+    Args:
+        task: the task.
+    """
+    return task._timeout_method
 
 
 def batch_size_of(task: Task) -> int | str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefectlite import triggers
 from prefectlite.core.edge import Edge
+from prefectlite.core.task import timeout_method_of
 from prefectlite.engine import signals
 from prefectlite.engine.checkpoints import (
     check_cache,
@@ -352,6 +353,10 @@ def _call(run: TaskRun) -> Any:
         method = _printing_to_log(method, get_logger("TaskRunner"))
     if not task.timeout:
         return method(**run.inputs)
+    if timeout_method_of(task) == "process":
+        from prefectlite.engine.process_calls import call_in_process
+
+        return call_in_process(method, run.inputs, task.timeout, run.full_name)
     return call_with_timeout(method, run.inputs, task.timeout)
 
 
