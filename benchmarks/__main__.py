@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.measure import BY_HAND, OURS, PREFECT1, measure
+from benchmarks.measure import measure
+from benchmarks.peers import PYTHONS
+from benchmarks.pictures import draw
 from benchmarks.processes import Options
 from benchmarks.tables import as_json, full_report
 from benchmarks.workloads import WORKLOADS
@@ -77,6 +79,13 @@ def list_workloads(context: click.Context, parameter: click.Parameter, wanted: b
 )
 @click.option("--log-level", help="The level of logging, as in ERROR; else the default settings.")
 @click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("docs/pictures"),
+    show_default=True,
+    help="The folder for the pictures of what was measured, as SVG.",
+)
+@click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path),
@@ -93,14 +102,16 @@ def main(
     building: bool,
     log_level: str | None,
     json_path: Path | None,
+    pictures: Path,
 ) -> None:
     """Measure what a run costs beside the same work in hand-written Dask.
 
-    With the path of a Python that has Prefect 1 in PREFECT1_PYTHON, that is measured too.
+    With the path of a Python that has it in PREFECT1_PYTHON, RAY_PYTHON or PARSL_PYTHON, that
+    library is measured too.
     """
-    pythons = {BY_HAND: sys.executable, OURS: sys.executable}
-    if prefect1 := os.environ.get("PREFECT1_PYTHON"):
-        pythons[PREFECT1] = prefect1
+    pythons = {
+        name: os.environ[variable] for name, variable in PYTHONS.items() if os.environ.get(variable)
+    }
     options = Options(
         repeats, prefect1_repeats, processes, inside, memory, building, log_level, pythons
     )
@@ -115,6 +126,7 @@ def main(
                 failed.append(f"{name}: {size:,}: {error}")
     if results:
         click.echo(full_report(results, options))
+        draw(results, pictures)
     if json_path:
         json_path.write_text(json.dumps(as_json(results, options), indent=1) + "\n")
     if failed:

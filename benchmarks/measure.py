@@ -7,9 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from benchmarks.processes import Options, start_side
-from benchmarks.workload import Workload
-
-BY_HAND, OURS, PREFECT1 = "dask", "prefectlite", "prefect"
+from benchmarks.workload import BY_HAND, OURS, PREFECT1, Workload
 
 
 @dataclass
@@ -27,11 +25,10 @@ class Measured:
         """Return the median time of one of the workload's units, in milliseconds."""
         return statistics.median(self.seconds[library]) / self.size * 1000
 
-    def ratios(self, library: str = OURS) -> list[float]:
-        """Return the time of each turn divided by that of the same turn by hand."""
-        turns, by_hand_turns = self.seconds.get(library, ()), self.seconds.get(BY_HAND, ())
-        pairs = zip(turns, by_hand_turns, strict=False)
-        return [time / by_hand for time, by_hand in pairs]
+    def ratios(self, library: str = OURS, beside: str = BY_HAND) -> list[float]:
+        """Return the time of each turn divided by that of the same turn of another side."""
+        pairs = zip(self.seconds.get(library, ()), self.seconds.get(beside, ()), strict=False)
+        return [time / other for time, other in pairs]
 
 
 def libraries_of(workload: Workload, options: Options) -> list[str]:
@@ -39,12 +36,14 @@ def libraries_of(workload: Workload, options: Options) -> list[str]:
     libraries = [OURS] if workload.by_hand is None else [BY_HAND, OURS]
     if workload.prefect1 and PREFECT1 in options.pythons:
         libraries.append(PREFECT1)
-    return libraries
+    libraries += [name for name in workload.peers if name in options.pythons]
+    return [*libraries, *workload.variants]
 
 
 def measure(workload: Workload, size: int, options: Options) -> Measured:
     """Measure the times of a workload and, if the options say so, its memory."""
     libraries = libraries_of(workload, options)
+    once = workload.once_from is not None and size >= workload.once_from
     measured = Measured(workload, size, {library: [] for library in libraries})
     with ExitStack() as stack:
         sides = {
@@ -53,15 +52,17 @@ def measure(workload: Workload, size: int, options: Options) -> Measured:
         }
         for side in sides.values():
             side.ask(warm_up_size(workload, size))
-        for turn in range(options.repeats):
+        for turn in range(1 if once else options.repeats):
             answers = {}
             for library, side in sides.items():
                 if library == PREFECT1 and turn >= options.prefect1_repeats:
                     continue
                 answers[library] = side.ask(size)
                 measured.seconds[library].append(answers[library]["seconds"])
+                if once and options.memory:
+                    measured.memory[library] = answers[library]["memory"]
             check_values(workload, {name: answer["digest"] for name, answer in answers.items()})
-    if options.memory:
+    if options.memory and not once:
         for library in libraries:
             with start_side(library, workload, options) as side:
                 measured.memory[library] = side.ask(size)["memory"]

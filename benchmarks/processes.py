@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ class Options:
     log_level: str | None = None
     """The level of logging on all sides; None leaves everything as it is by default."""
     pythons: dict[str, str] = field(default_factory=dict)
-    """The Python of each library: those of "prefectlite" and "dask", and of "prefect"."""
+    """The Pythons of libraries that this one does not have: "prefect", and other peers."""
 
 
 class Process:
@@ -96,11 +97,11 @@ def start_side(library: str, workload: Workload, options: Options) -> Iterator[P
     if options.log_level:
         environment["PREFECTLITE__LOGGING__LEVEL"] = options.log_level
         environment["PREFECT__LOGGING__LEVEL"] = options.log_level
-    python = options.pythons[library]
+    python = options.pythons.get(library, sys.executable)
     arguments = ["benchmarks.side", library, workload.name, "--processes", str(options.processes)]
     arguments += ["--building"] if options.building else []
     arguments += ["--memory"] if options.memory else []
-    if not workload.on_cluster or options.inside:
+    if not workload.on_cluster or options.inside or library in workload.peers:
         with Process(python, arguments, environment) as side:
             side.answer()
             yield side

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks import peers
 from benchmarks.workload import Prepare, Run, Setting, Workload
 
 
@@ -48,7 +49,7 @@ def fan_tasks(task: Any, size: int) -> Any:
 
 
 def flow_of(shape: Any, executor: str) -> Prepare:
-    """Return the flow side of a shape: `executor` is "process", "threads" or "cluster"."""
+    """Return the flow side of a shape: `executor` as in `make_executor`."""
 
     def prepare(setting: Setting, size: int) -> Run:
         with setting.api("Flow")("benchmark") as flow:
@@ -70,8 +71,8 @@ def make_executor(setting: Setting, name: str) -> Any:
     """Return an executor of this side's library."""
     if name == "process":
         return setting.api("executors.LocalExecutor")()
-    if name == "threads":
-        return setting.api("executors.LocalDaskExecutor")(scheduler="threads", num_workers=2)
+    if name in ("threads", "processes"):
+        return setting.api("executors.LocalDaskExecutor")(scheduler=name, num_workers=2)
     return setting.api("executors.DaskExecutor")(address=setting.address)
 
 
@@ -101,7 +102,7 @@ def delayed_of(shape: Any, scheduler: str) -> Prepare:
         import dask
 
         graph = shape(dask.delayed, size)
-        workers = {"num_workers": 2} if scheduler == "threads" else {}
+        workers = {} if scheduler == "sync" else {"num_workers": 2}
         return lambda: graph.compute(scheduler=scheduler, **workers)
 
     return prepare
@@ -157,46 +158,51 @@ def on_cluster() -> list[Workload]:
     return [
         Workload(
             "map", "a map and a sum, cluster", (10_000,), a_map, by_hand,
-            "element", on_cluster=True, goal="<= 1.15 x",
+            "element", on_cluster=True, goal="<= 1.15 x", peers=peers.on_cluster(peers.map_futures),
         ),
         Workload(
             "three-maps", "three chained maps and a sum, cluster", (1_000,),
             flow_of(three_map_tasks, "cluster"), futures_of(futures_three_maps),
             "element", on_cluster=True, goal="<= 0.45 x",
+            peers=peers.on_cluster(peers.three_map_futures),
         ),
         Workload(
             "chain", "a chain, cluster", (1_000,), flow_of(chain_tasks, "cluster"),
             futures_of(futures_chain), on_cluster=True, goal="<= 0.03 x",
+            peers=peers.on_cluster(peers.chain_futures),
         ),
         Workload(
             "fan", "a fan and a sum, cluster", (1_000,), flow_of(fan_tasks, "cluster"),
             futures_of(futures_fan), on_cluster=True,
+            peers=peers.on_cluster(peers.fan_futures),
         ),
         Workload(
             "growth", "growth of a map and a sum, cluster", (1_000, 10_000, 100_000), a_map,
-            by_hand, "element", on_cluster=True, prefect1=False,
+            by_hand, "element", on_cluster=True, prefect1=False, once_from=100_000,
         ),
     ]  # fmt: skip
 
 
 def on_one_machine() -> list[Workload]:
-    """Return the workloads that run in process and on threads."""
+    """Return the workloads that run in process, on threads and in local processes."""
     shapes = [
-        ("map", "a map and a sum", map_tasks, delayed_map),
-        ("chain", "a chain", chain_tasks, delayed_chain),
-        ("fan", "a fan and a sum", fan_tasks, delayed_fan),
+        ("map", "a map and a sum", map_tasks, delayed_map, peers.map_futures),
+        ("chain", "a chain", chain_tasks, delayed_chain, peers.chain_futures),
+        ("fan", "a fan and a sum", fan_tasks, delayed_fan, peers.fan_futures),
     ]
     places = [
         ("process", "in process", "sync", "<= 0.3 x"),
         ("threads", "threads", "threads", "<= 0.5 x"),
+        ("processes", "local processes", "processes", ""),
     ]
     return [
         Workload(
             f"{place}-{name}", f"{label}, {where}", (2_000,), flow_of(tasks, place),
             delayed_of(delayed, scheduler), goal=goal,
+            peers=peers.on_threads(futures) if place == "threads" else {},
         )
         for place, where, scheduler, goal in places
-        for name, label, tasks, delayed in shapes
+        for name, label, tasks, delayed, futures in shapes
     ]  # fmt: skip
 
 

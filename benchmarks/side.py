@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.channel import open_channel
-from benchmarks.workload import Seconds, Setting, Workload
+from benchmarks.workload import OURS, Seconds, Setting, Workload
 from benchmarks.workloads import WORKLOADS
 
 # ru_maxrss is in KiB on Linux and in bytes on macOS.
@@ -40,11 +40,11 @@ def cluster_mib(address: str) -> dict[str, float]:
         }
 
 
-def run_once(workload: Workload, setting: Setting, size: int, building: bool) -> tuple[float, str]:
+def run_once(
+    workload: Workload, side: str, setting: Setting, size: int, building: bool
+) -> tuple[float, str]:
     """Prepare and run a workload; return the seconds, and a digest of the value it came to."""
-    prepare = workload.by_hand if setting.library == "dask" else workload.flow
-    if prepare is None:
-        raise ValueError(f"{workload.name} is not written by hand.")
+    prepare = workload.prepare(side)
     gc.collect()
     began = time.perf_counter()
     run = prepare(setting, size)
@@ -65,8 +65,9 @@ def serve(arguments: argparse.Namespace, folder: Path, address: str | None, answ
     for number, line in enumerate(sys.stdin):
         own = folder / str(number)
         own.mkdir()
-        setting = Setting(arguments.library, address, own)
-        seconds, digest = run_once(workload, setting, int(line), arguments.building)
+        library = OURS if arguments.side in workload.variants else arguments.side
+        setting = Setting(library, address, own, arguments.processes)
+        seconds, digest = run_once(workload, arguments.side, setting, int(line), arguments.building)
         memory = {"driver": peak_mib()}
         if arguments.memory and address:
             memory |= cluster_mib(address)
@@ -76,7 +77,7 @@ def serve(arguments: argparse.Namespace, folder: Path, address: str | None, answ
 def main() -> None:
     """Read the arguments, start what the workload needs, and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("library", choices=["prefectlite", "prefect", "dask"])
+    parser.add_argument("side", help="a library, or the name of one of the workload's variants")
     parser.add_argument("workload", choices=list(WORKLOADS))
     parser.add_argument("--address", help="the scheduler's; else the cluster is in this process")
     parser.add_argument("--processes", type=int, default=2)
@@ -86,7 +87,9 @@ def main() -> None:
     answer = open_channel()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
         folder = Path(name)
-        if not WORKLOADS[arguments.workload].on_cluster or arguments.address:
+        workload = WORKLOADS[arguments.workload]
+        alone = not workload.on_cluster or arguments.side in workload.peers
+        if alone or arguments.address:
             serve(arguments, folder, arguments.address, answer)
             return
         from distributed import LocalCluster

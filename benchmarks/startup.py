@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-from benchmarks.shapes import delayed_fan, fan_tasks
+from benchmarks.shapes import delayed_fan, fan_tasks, increment
 from benchmarks.workload import Prepare, Run, Seconds, Setting, Workload
 
 
@@ -77,6 +77,39 @@ def compile_shape(shape: Any) -> Prepare:
     return prepare
 
 
+def temporary_cluster(setting: Setting, size: int) -> Run:
+    """Run a flow of one task on a cluster that is started for it, `size` times."""
+    with setting.api("Flow")("temporary") as flow:
+        setting.api("task")(increment)(0)
+    executor = setting.api("executors.DaskExecutor")(
+        cluster_kwargs={
+            "n_workers": setting.processes,
+            "threads_per_worker": 1,
+            "dashboard_address": ":0",
+        }
+    )
+
+    def run() -> None:
+        for _ in range(size):
+            flow.run(executor=executor)
+
+    return run
+
+
+def bare_cluster(setting: Setting, size: int) -> Run:
+    """Start and close a cluster, `size` times, and do nothing with it."""
+    from distributed import LocalCluster
+
+    def run() -> None:
+        for _ in range(size):
+            with LocalCluster(
+                n_workers=setting.processes, threads_per_worker=1, dashboard_address=":0"
+            ):
+                pass
+
+    return run
+
+
 WORKLOADS = [
     Workload("import", "import of the library", (1,), import_library, import_distributed,
              unit="import", goal="<= 150 ms"),
@@ -84,4 +117,6 @@ WORKLOADS = [
     Workload("build", "building a flow", (10_000, 20_000), build_flow, build_graph),
     Workload("compile", "compiling a flow", (10_000, 20_000), compile_shape(fan_tasks),
              builds=False, prefect1=False, goal="<= 0.05 ms"),
+    Workload("temporary", "a temporary cluster for one task, beside LocalCluster alone", (1,),
+             temporary_cluster, bare_cluster, unit="cluster", goal="<= 1.3 x"),
 ]  # fmt: skip

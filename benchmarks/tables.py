@@ -8,10 +8,12 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.measure import BY_HAND, OURS, PREFECT1, Measured, fit_line
+from benchmarks.measure import Measured, fit_line
 from benchmarks.processes import Options
+from benchmarks.workload import BY_HAND, OURS, PREFECT1
 
-NAMES = {BY_HAND: "by hand", OURS: "prefectlite", PREFECT1: "Prefect 1"}
+NAMES = {BY_HAND: "by hand", OURS: "prefectlite", PREFECT1: "Prefect 1", "ray": "Ray",
+         "parsl": "Parsl"}  # fmt: skip
 
 
 def number(value: float) -> str:
@@ -65,6 +67,35 @@ def time_table(results: Sequence[Measured]) -> str:
     return markdown(rows)
 
 
+def variants_table(results: Sequence[Measured]) -> str:
+    """Return the table of workloads that ran in several settings, seconds for all of each."""
+    rows = [["work", "size", "prefectlite, s", "other settings, s", "ratio to the best of them"]]
+    for measured in results:
+        variants = {
+            name: statistics.median(measured.seconds[name])
+            for name in measured.workload.variants
+            if measured.seconds.get(name)
+        }
+        if variants:
+            others = ", ".join(f"{name} {number(value)}" for name, value in variants.items())
+            ratios = measured.ratios(OURS, min(variants, key=variants.__getitem__))
+            own = number(statistics.median(measured.seconds[OURS]))
+            size = f"{measured.size:,}"
+            rows.append([measured.workload.label, size, own, others, spread(ratios)])
+    return markdown(rows) if len(rows) > 1 else ""
+
+
+def busy_table(results: Sequence[Measured], processes: int) -> str:
+    """Return how much of the workers' time the tasks themselves took, from connecting on."""
+    rows = [["work", "size", "side", "of the workers' time in tasks"]]
+    for measured in results:
+        for name, times in measured.seconds.items() if measured.workload.busy else ():
+            share = measured.workload.busy * measured.size / statistics.median(times) / processes
+            cells = [measured.workload.label, f"{measured.size:,}", NAMES.get(name, name)]
+            rows.append([*cells, f"{share:.1%}"])
+    return markdown(rows) if len(rows) > 1 else ""
+
+
 def memory_table(results: Sequence[Measured]) -> str:
     """Return the table of peak memory: of the driver, and of a cluster's scheduler and worker."""
     rows = [["work", "size", "side", "driver, MiB", "scheduler, MiB", "worker, MiB"]]
@@ -74,7 +105,8 @@ def memory_table(results: Sequence[Measured]) -> str:
                 number(peaks[part]) if part in peaks else "-"
                 for part in ("driver", "scheduler", "worker")
             ]
-            rows.append([measured.workload.label, f"{measured.size:,}", NAMES[name], *cells])
+            side = NAMES.get(name, name)
+            rows.append([measured.workload.label, f"{measured.size:,}", side, *cells])
     return markdown(rows)
 
 
@@ -115,7 +147,7 @@ def describe_run(options: Options) -> str:
         f"Python {platform.python_version()}, dask {dask.__version__}, {os.cpu_count()} cores; "
         f"medians of {options.repeats} alternating turns{prefect1}; "
         f"clusters of {options.processes} processes, the scheduler {cluster}; "
-        f"logging {logging} on all sides. {timed}. Tasks do nothing."
+        f"logging {logging} on all sides. {timed}. Tasks do nothing, unless it says so."
     )
 
 
@@ -124,8 +156,8 @@ def full_report(results: Sequence[Measured], options: Options) -> str:
     parts = [describe_run(options), time_table(results)]
     if options.memory:
         parts.append(memory_table(results))
-    if lines := growth_table(results):
-        parts.append(lines)
+    further = [variants_table(results), busy_table(results, options.processes)]
+    parts += [table for table in [*further, growth_table(results)] if table]
     return "\n\n".join(parts)
 
 

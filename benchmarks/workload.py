@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+BY_HAND, OURS, PREFECT1 = "dask", "prefectlite", "prefect"
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,13 @@ class Setting:
     """
 
     library: str
-    """The library of this side: "prefectlite", "prefect" or "dask"."""
+    """The library of this side: "prefectlite", "prefect", "dask", or the name of another one."""
     address: str | None
     """The scheduler's address, where the workload runs on a cluster."""
     folder: Path
     """An empty folder of this side's own."""
+    processes: int = 2
+    """How many workers a side that starts its own has."""
 
     def api(self, path: str) -> Any:
         """Return a name of this side's library, as in `api("executors.LocalExecutor")`."""
@@ -59,3 +63,27 @@ class Workload:
     """Whether Prefect 1 can do it."""
     goal: str = ""
     """What is to be reached: "<= 1.15 x" of the work by hand, or a time."""
+    variants: Mapping[str, Prepare] = field(default_factory=dict)
+    """The same flow in other settings, by a name for each, such as fixed batch sizes."""
+    peers: Mapping[str, Prepare] = field(default_factory=dict)
+    """The same work by hand with other libraries, where a Python that has them is named."""
+    busy: float = 0.0
+    """Seconds of a worker's time that a unit of the work itself takes."""
+    once_from: int | None = None
+    """From this size on each side runs once: it takes minutes."""
+
+    def prepare(self, side: str) -> Prepare:
+        """Return what builds the work of a side.
+
+        Raises:
+            ValueError: The workload is not written by hand, or has no such side.
+        """
+        found = self.variants.get(side) or self.peers.get(side)
+        if side in (OURS, PREFECT1):
+            found = self.flow
+        elif side == BY_HAND:
+            found = self.by_hand
+        if found is None:
+            missing = "by hand" if side == BY_HAND else f"for {side}"
+            raise ValueError(f"{self.name} is not written {missing}.")
+        return found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import flights, shapes, startup, targets
+from benchmarks import batches, durations, flights, shapes, startup, targets
 
 WORKLOADS = {
     workload.name: workload
-    for module in (shapes, targets, startup, flights)
+    for module in (shapes, batches, durations, targets, startup, flights)
     for workload in module.WORKLOADS
 }

@@ -13,7 +13,14 @@ from benchmarks.workloads import WORKLOADS
 
 ON_CLUSTER = [name for name, workload in WORKLOADS.items() if workload.on_cluster]
 LOCAL = [name for name in WORKLOADS if name not in ON_CLUSTER]
-SIZES = {"import": 1, "flights": 3, "flights-kept": 3}
+SIZES = {
+    "import": 1,
+    "temporary": 1,
+    "batches-mixed": 3,
+    "busy": 2,
+    "flights": 3,
+    "flights-kept": 3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +37,11 @@ def run_both(name: str, folder: Path, address: str | None) -> None:
     workload = WORKLOADS[name]
     size = SIZES.get(name, 6)
     digests = []
-    for library in ["dask", "prefectlite"] if workload.by_hand else ["prefectlite"]:
-        own = folder / library
+    for side in ["dask", "prefectlite"] if workload.by_hand else ["prefectlite"]:
+        own = folder / side
         own.mkdir()
-        seconds, digest = run_once(workload, Setting(library, address, own), size, building=True)
+        setting = Setting(side, address, own, processes=1)
+        seconds, digest = run_once(workload, side, setting, size, building=True)
         assert seconds > 0
         digests.append(digest)
     assert len(set(digests)) == 1
@@ -51,7 +59,7 @@ def test_workload_on_a_cluster(name: str, tmp_path: Path, address: str) -> None:
 
 def test_a_workload_that_is_not_written_by_hand_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="empty is not written by hand"):
-        run_once(WORKLOADS["empty"], Setting("dask", None, tmp_path), 1, building=True)
+        run_once(WORKLOADS["empty"], "dask", Setting("dask", None, tmp_path), 1, building=True)
 
 
 def test_the_flights_of_the_year_are_cut_as_the_size_says() -> None:
