@@ -119,8 +119,9 @@ def slack_notifier(
             "proxies": proxies,
         }
         return _waiting(slack_notifier, (tracked_obj, old_state, new_state), options)
+    # A missing secret is told at the first state, and not at the one that somebody has to know of.
+    webhook = read_secret(webhook_secret or "SLACK_WEBHOOK_URL")
     if _is_wanted(new_state, ignore_states, only_states):
-        webhook = read_secret(webhook_secret or "SLACK_WEBHOOK_URL")
         message = slack_message_formatter(tracked_obj, new_state, backend_info)
         _post(f"Slack notification for {tracked_obj!r} failed", webhook, message, proxies)
     return new_state
@@ -162,9 +163,9 @@ def gmail_notifier(
     if new_state is NO_DEFAULT or old_state is NO_DEFAULT or tracked_obj is NO_DEFAULT:
         options = {"ignore_states": ignore_states, "only_states": only_states}
         return _waiting(gmail_notifier, (tracked_obj, old_state, new_state), options)
+    username = str(read_secret("EMAIL_USERNAME", as_written=True))
+    password = str(read_secret("EMAIL_PASSWORD", as_written=True))
     if _is_wanted(new_state, ignore_states, only_states):
-        username = str(read_secret("EMAIL_USERNAME", as_written=True))
-        password = str(read_secret("EMAIL_PASSWORD", as_written=True))
         settings = configuration.config.notifications.smtp
         message = _mail(tracked_obj, new_state)
         message["From"] = settings.sender or username
