@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import io
 import pickle
 import sys
 import traceback
@@ -12,6 +14,7 @@ from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.result import Result
 from prefectlite.engine.state import State, Success
 from prefectlite.exceptions import PrefectException, SerializationError
+from prefectlite.utilities.context import context
 
 # a value of fewer bytes travels with the outcome of its run, a larger one stays where it is
 INLINE_BYTES = 1024
@@ -40,10 +43,14 @@ class RemoteResult(Result):
     Args:
         explanation: What to say to somebody who asks for the value.
         store: The Result that can read it from its location, if it was stored.
+        size: Its size in bytes, where that is known.
     """
 
-    def __init__(self, explanation: str, store: Result | None = None) -> None:
+    def __init__(
+        self, explanation: str, store: Result | None = None, size: int | None = None
+    ) -> None:
         self._explanation = explanation
+        self.size = size
         self._store = store
         super().__init__(location=None if store is None else store.location)
 
@@ -77,10 +84,32 @@ def dumps(value: Any) -> bytes:
             return pickled
     except Exception:
         pass
+    return _by_value(value)
+
+
+def _by_value(value: Any) -> bytes:
+    file = io.BytesIO()
+    _pickler_by_value()(file, protocol=5).dump(value)
+    return file.getvalue()
+
+
+@functools.cache
+def _pickler_by_value() -> Any:
     import cloudpickle
 
-    by_value: bytes = cloudpickle.dumps(value, protocol=5)
-    return by_value
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            # a function of __main__ that names prefectlite.context means that of its new process
+            if obj is context:
+                return this_context, ()
+            return super().reducer_override(obj)
+
+    return Pickler
+
+
+def this_context() -> Any:
+    """The context of this process and thread; what a pickled reference to it turns into."""
+    return context
 
 
 def admit(value: Any, name: str) -> SerializationError | None:

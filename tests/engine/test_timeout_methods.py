@@ -64,20 +64,22 @@ def test_what_the_task_started_is_ended_too(executor: Executor, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("method", ["thread", "process"])
-def test_blocked_and_busy_python_is_ended(executor: Executor, method: str) -> None:
-    @task(timeout=1, timeout_method=method)
-    def blocked() -> None:
-        here, there = socket.socketpair()
-        with here, there:
-            here.settimeout(5)
-            here.recv(1)
-
+def test_busy_python_is_ended(executor: Executor, method: str) -> None:
     @task(timeout=1, timeout_method=method)
     def busy() -> None:
         while True:
             pass
 
     assert type(end_of(busy, executor)) is TimedOut
+
+
+def test_a_blocked_call_is_ended_with_its_process(executor: Executor) -> None:
+    @task(timeout=1, timeout_method="process")
+    def blocked() -> None:
+        here, there = socket.socketpair()
+        with here, there:
+            here.recv(1)
+
     assert type(end_of(blocked, executor)) is TimedOut
 
 
