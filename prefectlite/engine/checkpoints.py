@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from prefectlite.engine.cache_validators import hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
 from prefectlite.engine.state import Cached, Failed, State, Success
-from prefectlite.exceptions import ResultReadError
+from prefectlite.engine.targets import location_values, result_of
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -21,23 +20,6 @@ if TYPE_CHECKING:
     from prefectlite.engine.plan import PlannedTask
     from prefectlite.engine.result import Result
     from prefectlite.engine.task_run import TaskRun
-
-
-def template_values(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What targets and names may refer to: context, parameters and inputs; inputs win."""
-    return {**context.__dict__, **context.get("parameters", {}), **inputs}
-
-
-def result_of(run: TaskRun) -> Result | None:
-    """The Result that says where this task run's value is kept; the flow's where it has none."""
-    task = run.planned.task
-    result: Result | None = task.result if task.result is not None else run.scope.flow_result
-    if result is not None and task.result is None and task.target:
-        result = result.copy()
-        result.location, result._formatter = (
-            (task.target, None) if isinstance(task.target, str) else (None, task.target)
-        )
-    return result
 
 
 def is_checkpointed(run: TaskRun) -> bool:
@@ -56,56 +38,20 @@ def is_checkpointed(run: TaskRun) -> bool:
     return True
 
 
-def check_target(run: TaskRun) -> State | None:
-    """Stop as Cached where a readable result stands at the target."""
-    task = run.planned.task
-    if not task.target:
-        return None
-    result = result_of(run)
-    if result is None:
-        raise ValueError(
-            f"Task {run.full_name!r} has a target but no result to say where it is kept: give the "
-            "task or the flow a result=, such as LocalResult(dir=...)."
-        )
-    if run.scope.checkpointing is False:
-        return None
-    values = template_values(run.inputs)
-    if not result.exists(result.location or "", **values) if result._formatter is None else False:
-        return None
-    located = result.format(**values)
-    location = str(located.location)
-    if result._formatter is not None and not located.exists(location, **values):
-        return None
-    try:
-        read = located.read(location)
-    except ResultReadError as error:
-        get_logger("TaskRunner").warning(
-            "Task %r: the result at its target cannot be read and is computed again: %s",
-            run.full_name,
-            error,
-        )
-        return None
-    return Cached(
-        f"Result found at task target {location}",
-        result=read,
-        cached_parameters=context.get("parameters", {}),
-    )
-
-
 def store(run: TaskRun, value: Any) -> State:
     """The Success of a returned value, stored first where it is to be checkpointed."""
     if run.scope.leaves_process:
         refused = admit(value, run.full_name)
         if refused is not None:
             return Failed(f"Error during execution of task: {refused!r}", result=refused)
-    result = result_of(run)
+    result = result_of(run.planned.task, run.scope.flow_result)
     if result is None:
         return Success(SUCCEEDED, value)
     if not is_checkpointed(run):
         return Success(SUCCEEDED, result.from_value(value))
     result = _with_place(run, result)
     try:
-        return Success(SUCCEEDED, result.write(value, **template_values(run.inputs)))
+        return Success(SUCCEEDED, result.write(value, **location_values(run, result)))
     except Exception as error:
         if context.get("raise_on_exception"):
             raise
@@ -170,6 +116,8 @@ def cache_key(planned: PlannedTask) -> str:
 
 def check_cache(run: TaskRun) -> State | None:
     """Stop with a cached state that the task's validator lets pass."""
+    if run.scope.only_looks:
+        return run.state
     task = run.planned.task
     if task.cache_for is None:
         return None

@@ -27,12 +27,14 @@ from prefectlite.engine.events import (
     Summary,
     TimerDue,
 )
+from prefectlite.engine.lookup import Lookup, joined, lookup_for
 from prefectlite.engine.messages import EXPANDED
 from prefectlite.engine.plan import Plan
 from prefectlite.engine.reporting import Reporter
 from prefectlite.engine.run_state import Progress, RunState
+from prefectlite.engine.state import Cancelled as CancelledState
 from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
-from prefectlite.engine.task_run import RunScope, call_handlers
+from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_states import TaskStates
 from prefectlite.engine.upstream import known_summary, summarise
 from prefectlite.utilities.context import context
@@ -58,6 +60,8 @@ class Launcher(Protocol):
     # maps of more elements, and these segments, are sent bit by bit
     most_ahead: int | None
     batched: Collection[int]
+    # whether an element that need not run is better not sent
+    settles: bool
 
     def submit(self, submit: Submit) -> Sequence[Event]: ...
 
@@ -101,6 +105,7 @@ class Driver:
         self.inbox: queue.SimpleQueue[Event | Callable[[], Sequence[Event]]] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, int]] = []
         self._over = False
+        self.lookup: Lookup | None = None
 
     def run(self, launcher: Launcher) -> None:
         """Run to the end; the states are in `states` then.
@@ -132,6 +137,7 @@ class Driver:
             batched=launcher.batched,
             progress=self._progress(),
         )
+        self.lookup = lookup_for(self, launcher.settles)
         try:
             self._handle(Started())
             while not self._over:
@@ -140,7 +146,24 @@ class Driver:
         except BaseException:
             self.run_state.handle(Cancelled())
             launcher.cancel()
+            self._clean_up()
             raise
+
+    def _clean_up(self) -> None:
+        """Run what cleans up after tasks that went well, now that the run ends before its end."""
+        for planned in self.plan.tasks:
+            if not planned.task.is_cleanup or self.states.whole(planned.index)._finished:
+                continue
+            upstream = [
+                state if state._finished else CancelledState("The flow run was cancelled.")
+                for state in self.states.upstream(planned, 0)
+            ]
+            made = [s for s, edge in zip(upstream, planned.edges, strict=True) if edge.key]
+            if all(state._successful and not state._skipped for state in made):
+                self.reporter.started(planned, None)
+                state = run_pipeline(self.scope, planned, upstream)
+                self.states.set(planned.index, 0, state)
+                self.reporter.finished(planned, None, state)
 
     def _progress(self) -> dict[int, dict[int, Progress]]:
         """How far the elements have come whose states the caller passed in."""
@@ -196,15 +219,39 @@ class Driver:
         A submission that runs where it stands may need what comes after it in the same list, such
         as room for the elements of the next map.
         """
+        if self.lookup is not None:
+            return iter(self._looked_for(event, self.lookup))
         submits: list[Submit] = []
+        self._perform_all(event, submits)
+        return iter(submits)
+
+    def _looked_for(self, event: Event, lookup: Lookup) -> list[Submit]:
+        """What an event leads to, where elements whose targets are there need not be submitted.
+
+        Such elements are events again; what one round of them leads to is looked for together.
+        """
+        submits: list[Submit] = []
+        events = [event]
+        while events:
+            wanted: list[Submit] = []
+            for each in events:
+                self._perform_all(each, wanted)
+            events = []
+            for submit in joined(wanted):
+                left, found = lookup.before(submit)
+                submits.extend(left)
+                events.extend(found)
+        return submits
+
+    def _perform_all(self, event: Event, submits: list[Submit]) -> None:
+        """Perform what an event leads to; add the submissions to a list."""
         for instruction in self.run_state.handle(event):
             if isinstance(instruction, Submit):
                 submits.append(instruction)
                 continue
             confirmed = self._perform(instruction)
             if confirmed is not None:
-                submits.extend(self._submits(confirmed))
-        return iter(submits)
+                self._perform_all(confirmed, submits)
 
     def _perform(self, instruction: Instruction) -> Event | None:
         if isinstance(instruction, Expand):

@@ -18,10 +18,8 @@ from prefectlite.core.task import timeout_method_of
 from prefectlite.engine import signals
 from prefectlite.engine.checkpoints import (
     check_cache,
-    check_target,
     keep_for_later,
     store,
-    template_values,
 )
 from prefectlite.engine.identifiers import task_run_id
 from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
@@ -46,9 +44,10 @@ from prefectlite.engine.state import (
     TriggerFailed,
 )
 from prefectlite.engine.stdout import stdout_to_log
+from prefectlite.engine.targets import TargetBook, check_target, template_values
 from prefectlite.engine.timeouts import call_with_timeout
 from prefectlite.engine.upstream import input_value
-from prefectlite.exceptions import PrefectException, TaskTimeoutSignal
+from prefectlite.exceptions import PrefectException, StoreUnreachableError, TaskTimeoutSignal
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import detached_logger, get_logger
@@ -81,6 +80,10 @@ class RunScope:
     interrupted: Callable[[], bool] = bool
     # whether values go to other processes, so that they have to be picklable
     leaves_process: bool = False
+    # what the driver found out about the targets of mapped tasks
+    book: TargetBook | None = None
+    # whether a task run ends, as it was, where its target is not there
+    only_looks: bool = False
     # a user's own class of task runners, which runs tasks in the place of `run_pipeline`
     runner_class: Any = None
     task_run_ids: dict[int, str] = field(default_factory=dict)
@@ -167,6 +170,9 @@ def _run_round(run: TaskRun) -> None:
             raise
         _log("error", run, f"Unexpected error: {error!r}", error)
         _change(run, Failed(f"Unexpected error: {error!r}", result=error))
+        again = _retry(run) if isinstance(error, StoreUnreachableError) else None
+        if again is not None:
+            _change(run, again)
     finally:
         context.pop(saved)
 

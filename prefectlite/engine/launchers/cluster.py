@@ -53,6 +53,7 @@ class ClusterLauncher:
 
     submit_ahead = True
     eager = False
+    settles = True
     most_ahead: int | None = WINDOW
     batched: Collection[int]
 
@@ -316,6 +317,19 @@ class ClusterLauncher:
             return Finished(*run, attempt, (summarise(state, segment.measure),))
         self._previous[run] = (block, None)
         return Waiting(*run, attempt, link + 1, time.time())
+
+    def fetch(self, task: int, element: int) -> State | None:
+        """The state of a task's run with its value, where that stayed on the cluster."""
+        segment = self._plan.segment_of[task]
+        handle, position = self._feeds.get(segment, element)
+        if task != self._plan.segments[segment].tail or isinstance(handle, Block):
+            return None
+        try:
+            block = self._executor.fetch_one(handle)
+        except Exception:
+            return None
+        block = block if position is None else block[position]
+        return None if block.tail is None else block.state()
 
     # what does not come back
 

@@ -16,6 +16,7 @@ class InlineLauncher:
     """Serves executors that run in process."""
 
     submit_ahead = False
+    settles = False
     most_ahead: int | None = None
     batched: Collection[int] = ()
     eager = True

@@ -38,6 +38,7 @@ class ProcessLauncher:
     """
 
     submit_ahead = False
+    settles = True
     most_ahead: int | None = None
     batched: Collection[int] = ()
     eager = False

@@ -63,6 +63,7 @@ class RecordKeeper:
             "that limit, give the task a result= to be checkpointed, or ask for the task by "
             "FlowRunner(flow).run(return_tasks=[...]).",
             store,
+            link.left_size,
         )
         if link.kept and (store is None or store.location is None):
             self._to_fetch.append((link.task, element, *handle))

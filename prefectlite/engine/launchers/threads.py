@@ -22,6 +22,7 @@ class ThreadLauncher:
     """
 
     submit_ahead = False
+    settles = False
     most_ahead: int | None = None
     batched: Collection[int] = ()
     eager = False

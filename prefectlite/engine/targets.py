@@ -1,0 +1,303 @@
+"""Targets: where a task run's value is to be, and whether it is there already.
+
+For a mapped task the driver looks for all elements at once: it fills in the locations, refuses
+two elements at one location, lists each folder once and reads what is there many at a time. A
+task run finds that in its scope's `TargetBook`, or looks by itself where there is none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import posixpath
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.engine.code_hash import code_hash, inputs_hash
+from prefectlite.engine.results.stored_result import StoredResult
+from prefectlite.engine.state import Cached, State
+from prefectlite.engine.storage.paths import called, confine, fields_of, filled
+from prefectlite.exceptions import (
+    ResultError,
+    ResultNotFoundError,
+    ResultReadError,
+    StoreUnreachableError,
+)
+from prefectlite.utilities.context import context
+from prefectlite.utilities.logging import get_logger
+
+if TYPE_CHECKING:
+    from prefectlite.core.task import Task
+    from prefectlite.engine.result import Result
+    from prefectlite.engine.task_run import TaskRun
+
+HASHES = ("inputs_hash", "code_hash")
+# so much is read ahead of the elements that need it: many small values, or a few large ones
+AHEAD_COUNT = 256
+AHEAD_BYTES = 32 << 20
+
+
+def template_values(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What targets and names may refer to: context, parameters and inputs; inputs win."""
+    return {**context.__dict__, **context.get("parameters", {}), **inputs}
+
+
+def hashes_named(task: Task, template: str | Callable[..., Any] | None) -> Sequence[str]:
+    """Which of `HASHES` a target asks for; a callable does so by the name of an argument."""
+    if isinstance(template, str):
+        if "_hash" not in template:
+            return ()
+        named: Any = fields_of(template)
+    else:
+        try:
+            named = inspect.signature(template).parameters if template is not None else ()
+        except (TypeError, ValueError):
+            return ()
+    return [name for name in HASHES if name in named]
+
+
+def with_hashes(
+    task: Task, template: str | Callable[..., Any] | None, values: dict[str, Any], inputs: Any
+) -> dict[str, Any]:
+    """Add the hashes that a location names to what it is filled in with."""
+    for name in hashes_named(task, template):
+        if name not in inputs:
+            values[name] = code_hash(task) if name == "code_hash" else inputs_hash(inputs)
+    return values
+
+
+def location_values(run: TaskRun, result: Result) -> dict[str, Any]:
+    """All that the location of a task run's value may be filled in with."""
+    template = result.location if result.location is not None else result._formatter
+    return with_hashes(run.planned.task, template, template_values(run.inputs), run.inputs)
+
+
+def result_of(task: Task, flow_result: Result | None) -> Result | None:
+    """The Result that says where a task's values are kept; the flow's where it has none."""
+    result: Result | None = task.result if task.result is not None else flow_result
+    if result is None or not task.target:
+        return result
+    location, formatter = (
+        (task.target, None) if isinstance(task.target, str) else (None, task.target)
+    )
+    if result.location != location or result._formatter is not formatter:
+        result = result.copy()
+        result.location, result._formatter = location, formatter
+    return result
+
+
+def is_plain_store(result: Result) -> bool:
+    """Whether a result reads and writes as ours do, so that bytes may be read ahead for it."""
+    kind = type(result)
+    return (
+        isinstance(result, StoredResult)
+        and kind.read is StoredResult.read
+        and kind.exists is StoredResult.exists
+        and kind.write is StoredResult.write
+    )
+
+
+def check_target(run: TaskRun) -> State | None:
+    """Stop as Cached where a readable result stands at the target."""
+    task = run.planned.task
+    if not task.target:
+        return None
+    result = result_of(task, run.scope.flow_result)
+    if result is None:
+        raise ValueError(
+            f"Task {run.full_name!r} has a target but no result to say where it is kept: give the "
+            "task or the flow a result=, such as LocalResult(dir=...)."
+        )
+    shelf = None
+    if run.scope.book is not None and run.map_index is not None:
+        shelf = run.scope.book.shelf(run.planned.index)
+    if shelf is not None and run.run_count == 1:
+        return _look_on_shelf(run, result, shelf)
+    return _look(run, result, _locate(run, result))
+
+
+def _owner(run: TaskRun) -> str:
+    return f"target of task {run.full_name!r}"
+
+
+def _locate(run: TaskRun, result: Result) -> str:
+    """The location of a task run's target, filled in.
+
+    Raises:
+        UnknownTemplateKeyError: It names a key that there is not.
+        ResultError: A callable gave none, or a value takes it out of the folder.
+    """
+    values = location_values(run, result)
+    owner = _owner(run)
+    if isinstance(result, StoredResult):
+        return result.placed(values, owner)
+    if isinstance(result.location, str):
+        location = filled(result.location, values, owner)
+    elif result._formatter is not None:
+        location = called(result._formatter, values, owner)
+    else:
+        return str(result.format(**values).location)
+    confine(result.location, location, values, "", owner)
+    return location
+
+
+def _look(run: TaskRun, result: Result, location: str) -> State | None:
+    if run.scope.checkpointing is False:
+        return None
+    try:
+        if not is_plain_store(result) and not result.exists(location):
+            return None
+        read = result.read(location)
+    except ResultNotFoundError:
+        return None
+    except (ResultReadError, StoreUnreachableError) as error:
+        return _unreadable(run, error)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return _unreadable(run, ResultReadError(f"The result at {location!r}: {error!r}"))
+    return _cached(location, read)
+
+
+def _cached(location: str, read: Result) -> State:
+    return Cached(
+        f"Result found at task target {location}",
+        result=read,
+        cached_parameters=context.get("parameters", {}),
+    )
+
+
+def _unreadable(run: TaskRun, error: Exception) -> State | None:
+    """Warn once, and have the task run; a store that is out of reach is another matter."""
+    if isinstance(error, StoreUnreachableError):
+        raise error
+    if not run.scope.only_looks:
+        get_logger("TaskRunner").warning(
+            "Task %r: the result at its target cannot be read and is computed again: %s",
+            run.full_name,
+            error,
+        )
+    return None
+
+
+def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
+    element = run.map_index
+    assert element is not None
+    if shelf.conflict is not None:
+        raise ResultError(shelf.conflict)
+    location = shelf.locations.get(element)
+    if location is None:
+        return _look(run, result, _locate(run, result))
+    if run.scope.checkpointing is False or element in shelf.missing:
+        return None
+    if element not in shelf.found:
+        return _look(run, result, location)
+    store = shelf.result
+    try:
+        data = shelf.take(element)
+        if isinstance(data, Exception):
+            raise store._unread(location, data) from data
+        read = store.opened(location, data)
+    except ResultNotFoundError:
+        return None
+    except (ResultReadError, StoreUnreachableError) as error:
+        return _unreadable(run, error)
+    return _cached(location, read)
+
+
+class Shelf:
+    """The targets of one mapped task, as far as its elements are known.
+
+    `locations` holds them filled in, `found` the sizes in bytes of those that are there,
+    `missing` the elements whose target is not.
+    """
+
+    def __init__(self, task: Task, name: str, result: StoredResult) -> None:
+        self.task = task
+        self.name = name
+        self.result = result
+        self.locations: dict[int, str] = {}
+        self.found: dict[int, int] = {}
+        self.missing: set[int] = set()
+        self.conflict: str | None = None
+        self._at: dict[str, int] = {}
+        self._listings: dict[str, dict[str, int]] = {}
+        self._order: list[int] = []
+        self._ahead: dict[int, bytes | Exception] = {}
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def put(self, element: int, location: str, suggested: Sequence[str]) -> None:
+        """Note an element's location; a conflict where another element has the same."""
+        self.locations[element] = location
+        other = self._at.setdefault(location, element)
+        if other != element and self.conflict is None:
+            self.conflict = self._told(other, element, location, suggested)
+
+    def all_at_one(self, suggested: Sequence[str]) -> None:
+        """Note that the template names nothing in which elements differ."""
+        template = self.task.target if isinstance(self.task.target, str) else "its function"
+        self.conflict = self._told(0, 1, str(template), suggested)
+
+    def _told(self, one: int, other: int, location: str, suggested: Sequence[str]) -> str:
+        keys = " or ".join(f"{{{key}}}" for key in suggested)
+        return (
+            f"Elements {one} and {other} of task {self.name!r} have the same target, {location!r}: "
+            f"one would take the other's value for its own, so none of the elements was run. Add "
+            f"{keys} to the target {self.task.target!r}."
+        )
+
+    def look(self, elements: Sequence[int]) -> None:
+        """Find out which targets are there, by one listing of each folder.
+
+        Raises:
+            Exception: A store cannot be asked.
+        """
+        for element in elements:
+            folder, name = posixpath.split(self.locations[element])
+            names = self._listings.get(folder)
+            if names is None:
+                names = self._listings[folder] = self.result.listing(folder)
+            size = names.get(name)
+            if size is None:
+                self.missing.add(element)
+            else:
+                self.found[element] = size
+                self._order.append(element)
+
+    def take(self, element: int) -> bytes | Exception:
+        """The bytes at an element's target, read together with those that follow it."""
+        with self._lock:
+            data = self._ahead.pop(element, None)
+            if data is not None:
+                return data
+            if element in self._order[self._next : self._next + AHEAD_COUNT]:
+                self._read_on()
+                data = self._ahead.pop(element, None)
+        return self.result.fetch_many([self.locations[element]])[0] if data is None else data
+
+    def _read_on(self) -> None:
+        chunk: list[int] = []
+        size = 0
+        while self._next < len(self._order) and len(chunk) < AHEAD_COUNT and size < AHEAD_BYTES:
+            element = self._order[self._next]
+            chunk.append(element)
+            size += self.found[element]
+            self._next += 1
+        read = self.result.fetch_many([self.locations[element] for element in chunk])
+        self._ahead.update(zip(chunk, read, strict=True))
+
+
+class TargetBook:
+    """The shelves of a run, by task index."""
+
+    def __init__(self) -> None:
+        self._shelves: dict[int, Shelf] = {}
+
+    def shelf(self, task: int) -> Shelf | None:
+        """The shelf of a mapped task; None where nobody looked for its elements."""
+        return self._shelves.get(task)
+
+    def add(self, task: int, shelf: Shelf) -> None:
+        """Put a shelf in place."""
+        self._shelves[task] = shelf
