@@ -123,6 +123,11 @@ MOVED: dict[str, str] = {
     "engine.executors": "executors",
     "engine.result.base": "engine.result",
     "engine.result_handlers": "compat.result_handlers",
+    "tasks.database": "compat.sqlite_tasks",
+    "tasks.database.sqlite": "compat.sqlite_tasks",
+    "tasks.files": "compat.file_tasks",
+    "tasks.files.compression": "compat.file_tasks",
+    "tasks.files.operations": "compat.file_tasks",
     "tasks.secrets.base": "tasks.secrets",
     "tasks.secrets.env_var": "tasks.secrets",
     "utilities.exceptions": "exceptions",
@@ -212,8 +217,8 @@ NAMES: dict[str, Entry] = {
     "tasks.aws": _missing(f"Instead: {_WRITE_TASK} (boto3), or targets in an S3Result"),
     "tasks.azure": _missing(f"Instead: {_WRITE_TASK}, or targets in an AzureResult"),
     "tasks.cloud": _missing(_NO_SERVER + "Instead: call the other flow's run() inside of a task"),
-    "tasks.database": _missing("Instead: write a task that uses Python's sqlite3"),
-    "tasks.files": _missing("Instead: write a task that uses Python's shutil and pathlib"),
+    "tasks.database": _same("with the import alias; `SQLiteQuery`, `SQLiteScript`"),
+    "tasks.files": _same("with the import alias; `Copy`, `Move`, `Remove`, `Glob`, `Zip`, `Unzip`"),
     "tasks.gcp": _missing(f"Instead: {_WRITE_TASK} (google-cloud-*), or targets in a GCSResult"),
     "tasks.notifications": _missing(
         "Instead: slack_notifier or gmail_notifier of utilities.notifications, or a task that "
