@@ -17,6 +17,7 @@ from prefectlite.engine.plan import Plan, PlannedTask
 from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.result import Result
 from prefectlite.engine.state import Mapped, Scheduled, State
+from prefectlite.utilities.log_lines import LogLines
 from prefectlite.utilities.logging import get_logger
 
 Reader = Callable[[StateChange], None]
@@ -69,6 +70,7 @@ class Reporter:
             self._logger.name, logging.INFO, __file__, 0, "", (), None, "_log"
         )
         self._fields = dict(record.__dict__)
+        self.lines = LogLines(self._logger, logging.INFO)
         self._task_run_ids: dict[int, str] = {}
 
     def started(self, planned: PlannedTask, map_index: int | None) -> None:
@@ -90,6 +92,8 @@ class Reporter:
         # Logger.info would look for the caller, and a new record for the process and thread: a
         # copy of one record that has it all costs a fifth of that
         now = time.time()
+        if self.lines.write(message % args, now):
+            return
         record = logging.LogRecord.__new__(logging.LogRecord)
         record.__dict__ = {
             **self._fields,

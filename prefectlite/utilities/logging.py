@@ -13,7 +13,7 @@ import logging
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.exceptions import ConfigurationError
@@ -35,6 +35,7 @@ ROOT_NAME = "prefectlite"
 _CONTEXT_ATTRIBUTES = ("flow_name", "flow_run_id", "task_name", "task_slug", "task_run_id")
 # Bytes that a record's other fields take when it is written as JSON.
 _RECORD_OVERHEAD = 298
+_MOST_LINES_HELD = 500
 
 _original_record_factory = logging.getLogRecordFactory()
 
@@ -79,14 +80,52 @@ else:  # it cannot be subscripted before Python 3.11
     _StreamHandler = logging.StreamHandler
 
 
-class _StdoutHandler(_StreamHandler):
-    """The handler that this module adds, to be told from those that users add."""
+class StdoutHandler(_StreamHandler):
+    """The handler that this module adds, to be told from those that users add.
+
+    Next to records it takes lines that are formatted already (see `log_lines`).
+    """
 
     def __init__(self, fmt: str, datefmt: str) -> None:
         # The stream is bound here: while a task's prints are redirected to its logger,
         # `sys.stdout` is that redirection and writing to it would never end.
         super().__init__(sys.stdout)
         self.setFormatter(_Formatter(fmt, datefmt))
+        self._held: list[str] = []
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it formats as this module does; a user may have given it another formatter."""
+        return type(self.formatter) is _Formatter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, after the lines that came before it."""
+        if self._held:
+            self.write_held()
+        super().emit(record)
+
+    def write_line(self, line: str) -> None:
+        """Write a line, its end included."""
+        with self.lock or nullcontext():
+            try:
+                self.stream.write(line)
+                self.stream.flush()
+            except Exception:
+                self.handleError(logging.makeLogRecord({"msg": line}))
+
+    def hold(self, line: str) -> None:
+        """Take a line, to be written with others by `write_held`, or with the next record."""
+        with self.lock or nullcontext():
+            self._held.append(line)
+            if len(self._held) >= _MOST_LINES_HELD:
+                self.write_held()
+
+    def write_held(self) -> None:
+        """Write the lines that are held."""
+        with self.lock or nullcontext():
+            lines, self._held = self._held, []
+            if lines:
+                self.write_line("".join(lines))
 
 
 def _settings() -> tuple[int, str, str]:
@@ -118,9 +157,9 @@ def _check_format(fmt: Any) -> str:
 def _set_handler(logger: logging.Logger, level: int, fmt: str, datefmt: str) -> None:
     """Give ``logger`` exactly one handler of ours; those that users added stay."""
     for handler in logger.handlers[:]:
-        if isinstance(handler, _StdoutHandler):
+        if isinstance(handler, StdoutHandler):
             logger.removeHandler(handler)
-    logger.addHandler(_StdoutHandler(fmt, datefmt))
+    logger.addHandler(StdoutHandler(fmt, datefmt))
     logger.setLevel(level)
 
 
