@@ -65,9 +65,9 @@ def run(
     """Run the flow of FILE.
 
     The file is executed as `python FILE ARGUMENTS` does it. Where it runs a flow itself, that is
-    the run; --param and --executor are laid over what it says. Where it does not, its flow is run;
-    of several, --flow says which. With --flow the block under `if __name__ == "__main__"` is left
-    out.
+    the run; --param and --executor are laid over what it says. Where it does not, its flow is run
+    once, now; of several, --flow says which. With --flow the block under
+    `if __name__ == "__main__"` is left out.
     """
     parameters = dict(_parameter(text) for text in params)
     chosen = _executor(executor, address)
@@ -92,7 +92,8 @@ def _execute_and_run(
     try:
         module = execute(file, arguments, main_block=flow_name is None)
         if flow_name is not None or not finished:
-            _pick(file, flows_in(module), flow_name).run()
+            # now, whatever its schedule says: `prefectlite serve` is what keeps schedules
+            _pick(file, flows_in(module), flow_name).run(run_on_schedule=False)
     except click.ClickException:
         raise
     except ParameterError as error:

@@ -84,6 +84,14 @@ def test_a_named_flow_is_run_without_the_main_block(tmp_path: Path) -> None:
     assert shown(tmp_path) == ["5"]
 
 
+def test_a_flow_with_a_schedule_is_run_now(tmp_path: Path) -> None:
+    text = "from prefectlite.schedules import CronSchedule\n" + FLOW.replace(
+        'Flow("sums")', 'Flow("sums", schedule=CronSchedule("0 0 1 1 *"))'
+    )
+    assert run(tmp_path, text).returncode == 0
+    assert shown(tmp_path) == ["3"]
+
+
 def test_a_flow_that_a_task_runs_is_left_alone(tmp_path: Path) -> None:
     text = FLOW + "\n@task\ndef nested():\n    flow.run()\n\nwith Flow('outer') as outer:\n"
     text += "    Parameter('y', default=1)()\n    nested()\n"
