@@ -10,6 +10,8 @@ from collections.abc import Sequence
 WINDOW = 5000
 # what "auto" aims at: long against the cost of a future, short against the whole
 TARGET_SECONDS = 0.2
+# towards the end futures get smaller, but not so small that they cost more than they carry
+LEAST_SECONDS = 0.01
 MOST_IN_BATCH = 1000
 
 BatchSize = int | str | None
@@ -26,8 +28,8 @@ def next_batch_size(batch_size: BatchSize, waiting: int, slots: int, seconds: fl
 
     Returns:
         The number, at least 1. "auto" begins with single elements, then aims at `TARGET_SECONDS`,
-        and gets smaller towards the end so that no worker has a large future left when the others
-        have nothing.
+        and gets smaller towards the end, down to `LEAST_SECONDS`, so that no worker has a large
+        future left when the others have nothing.
     """
     if batch_size is None:
         return 1
@@ -36,8 +38,10 @@ def next_batch_size(batch_size: BatchSize, waiting: int, slots: int, seconds: fl
     if seconds is None:
         return 1
     fair = -(-waiting // (2 * slots))
-    wanted = int(TARGET_SECONDS / max(seconds, 1e-6))
-    return max(1, min(wanted, fair, MOST_IN_BATCH))
+    seconds = max(seconds, 1e-6)
+    wanted = min(int(TARGET_SECONDS / seconds), MOST_IN_BATCH)
+    least = min(int(LEAST_SECONDS / seconds), waiting)
+    return max(1, min(wanted, max(fair, least)))
 
 
 class ElementQueue:
