@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from distributed import Worker, WorkerPlugin, get_worker
 
 _installed: dict[str, bytes] = {}
+_on_removal: list[Callable[[str], None]] = []
 
 
 class Luggage(WorkerPlugin):
@@ -26,13 +28,20 @@ class Luggage(WorkerPlugin):
         _installed[self.name] = self.payload
 
     def teardown(self, worker: Worker) -> None:
-        """Forget the payload."""
+        """Forget the payload, and tell those who asked to be told."""
         _installed.pop(self.name, None)
+        for callback in _on_removal:
+            callback(self.name)
 
 
 def installed(name: str) -> bytes | None:
     """The payload that was installed under a name, in this process."""
     return _installed.get(name)
+
+
+def on_removal(callback: Callable[[str], None]) -> None:
+    """Have a function called with the name of each payload that is taken off this process."""
+    _on_removal.append(callback)
 
 
 def this_worker() -> Any:

@@ -26,6 +26,8 @@ class Cancellation:
     def __init__(self) -> None:
         self.reason: str | None = None
         self._thread = threading.get_ident()
+        self._listens = False
+        self._told = False
 
     def requested(self) -> bool:
         """Whether the run was told to end."""
@@ -33,8 +35,13 @@ class Cancellation:
 
     def request(self) -> None:
         """Tell the run to end, from any thread: an exception is raised in the run's own."""
-        if self.reason is None:
-            self.reason = CANCELLED
+        if self.reason is not None:
+            return
+        self.reason = CANCELLED
+        if self._listens:
+            # unlike an exception from outside, a signal also ends a sleep
+            signal.pthread_kill(self._thread, signal.SIGINT)
+        else:
             raise_in_thread(self._thread, RunCancelledSignal)
 
     @contextmanager
@@ -52,14 +59,19 @@ class Cancellation:
                 signal.signal(number, self._note)
                 taken.append(number)
         self._previous = previous
+        self._listens = signal.SIGINT in taken
         try:
             yield
         finally:
+            self._listens = False
             for number in taken:
                 signal.signal(number, previous[number])
 
     def _note(self, number: int, frame: Any) -> None:
         interrupt = number == signal.SIGINT
+        if self.reason == CANCELLED and not self._told:
+            self._told = True
+            raise RunCancelledSignal(CANCELLED)
         if self.reason is None:
             self.reason = INTERRUPTED if interrupt else TERMINATED
         if not interrupt:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
+from prefectlite.engine.plan import Link
 from prefectlite.engine.remote import (
     Block,
     ElementRun,
@@ -15,14 +17,29 @@ from prefectlite.engine.remote import (
     SharedRun,
     shared_run,
 )
+from prefectlite.engine.remote_cancel import ends_with_its_run, is_over
 from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
+from prefectlite.engine.storage.credentials import take_over
 from prefectlite.executors.dask_worker import installed, this_worker
 
 # records that nobody waits for are sent together, at the latest after this many seconds
 FLUSH_SECONDS = 0.02
 
 
+def credentials_of(run: str) -> str:
+    """The name under which the credentials of a run are installed."""
+    return f"{run}-credentials"
+
+
+def _payload(run: str) -> bytes | None:
+    credentials = installed(credentials_of(run))
+    if credentials is not None:
+        take_over(pickle.loads(credentials))
+    return installed(run)
+
+
+@ends_with_its_run
 def run_element(
     element: int,
     *cells: Any,
@@ -49,10 +66,11 @@ def run_element(
     worker = this_worker()
     outbox = _outbox(worker)
     try:
-        shared = shared_run(run, lambda: installed(run))
+        shared = shared_run(run, lambda: _payload(run))
     except Exception as error:
         outbox.post(run, [_unloadable(error, segment, element, attempt, link)], urgent=True)
         return Block()
+    shared.scope.interrupted = functools.partial(is_over, run)
     planned = shared.plan.segments[segment]
     feeds, rest = element_feeds(planned, cells)
     large = dict(zip(literals, rest, strict=False))
@@ -68,6 +86,7 @@ def run_element(
     return block
 
 
+@ends_with_its_run
 def run_batch(
     elements: Sequence[int],
     *arguments: Any,
@@ -90,11 +109,12 @@ def run_batch(
     worker = this_worker()
     outbox = _outbox(worker)
     try:
-        shared = shared_run(run, lambda: installed(run))
+        shared = shared_run(run, lambda: _payload(run))
     except Exception as error:
         records = [_unloadable(error, segment, element, 1, 0) for element in elements]
         outbox.post(run, records, urgent=True)
         return [Block() for _ in elements]
+    shared.scope.interrupted = functools.partial(is_over, run)
     planned = shared.plan.segments[segment]
     feeds, rest = batch_feeds(planned, len(elements), arguments)
     large = dict(zip(literals, rest, strict=True))
@@ -117,9 +137,17 @@ def _unloadable(error: Exception, segment: int, element: int, attempt: int, link
 
 
 def _is_urgent(shared: SharedRun, record: RunRecord) -> bool:
-    """Whether something may wait for this record: a length, a retry, the end of the run."""
+    """Whether something may wait for this record: a length, a retry, a map, the end of the run.
+
+    Tasks that were sent with this one's future do not: a fan of them is told of in groups.
+    """
     segment = shared.plan.segments[record.segment]
-    return record.summary is None or bool(segment.measure) or not segment.mapped
+    if record.summary is None or segment.measure:
+        return True
+    if segment.mapped:
+        return False
+    links = {consumer.link for consumer in segment.consumers}
+    return not links or not links <= {Link.PLAIN}
 
 
 class Outbox:
