@@ -89,6 +89,7 @@ class Sketch:
     minds_skips: bool
     inputs: tuple[Input, ...]
     constant: int | None
+    batch_size: Any = None
 
 
 _works = strategies.just(("work",))
@@ -124,6 +125,7 @@ def _sketch(draw: Any, number: int, made: list[Sketch]) -> Sketch:
         minds_skips=draw(strategies.sampled_from([True, True, False])),
         inputs=tuple(inputs.values()),
         constant=draw(strategies.none() | strategies.integers(0, 3)),
+        batch_size=draw(strategies.sampled_from([None, None, None, 2, "auto"])),
     )
 
 
@@ -151,6 +153,7 @@ def build(drawn: list[Sketch]) -> tuple[Flow, list[Task]]:
                 retry_on=None if "flaky" in sketch.moods else KeyError,
                 trigger=TRIGGERS[sketch.trigger],
                 skip_on_upstream_skip=sketch.minds_skips,
+                batch_size=sketch.batch_size,
             )
             _bind(flow, step, sketch, tasks)
             tasks.append(step)

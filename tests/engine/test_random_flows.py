@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from prefectlite.utilities.configuration import set_temporary_config
 from tests.clusters import EXECUTORS, started_executor
 from tests.engine.random_flows import Sketch, build, outcomes, sketches
 
@@ -16,11 +17,12 @@ EXAMPLES = {"local": 150, "sync": 10, "threads": 60, "processes": 40, "dask": 40
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    # thousands of runs: what they log is tested elsewhere
+    # thousands of runs: what they log, and their journals, are tested elsewhere
     logger = logging.getLogger("prefectlite")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    yield
+    with set_temporary_config({"runs.journal": False}):
+        yield
     logger.setLevel(level)
 
 

@@ -52,7 +52,7 @@ def small_cluster(**settings: Any) -> Iterator[DaskExecutor]:
         yield DaskExecutor(cluster.scheduler_address)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
@@ -384,14 +384,14 @@ def test_ctrl_c_ends_as_cancelled_and_leaves_no_process(
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
     assert "STATE Cancelled" in output, output
     assert "QUICK ['Success', 'Success']" in output, output
-    wait_for(lambda: not processes_with(mark), 10)
+    wait_for(lambda: not processes_with(mark))
     names = {path.name for path in tmp_path.iterdir()}
     assert not {name for name in names if name.startswith("late")}
     assert "after" not in names
@@ -413,7 +413,7 @@ def test_a_driver_that_is_killed_leaves_no_process(kind: str, tmp_path: Path) ->
     assert len(processes_with(mark)) > 1
     process.kill()
     process.wait(10)
-    wait_for(lambda: not processes_with(mark), 30)
+    wait_for(lambda: not processes_with(mark))
 
 
 def test_the_context_is_clean_after_all_that() -> None:
