@@ -1,23 +1,19 @@
-"""What a task run reads before it runs and keeps after it: targets, checkpoints, caches."""
+"""Checkpoints: which values are stored, where, and what becomes of a run whose value is not."""
 
 from __future__ import annotations
 
-import time
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from prefectlite.core.parameter import DateTimeParameter, Parameter
-from prefectlite.engine.cache_validators import hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
-from prefectlite.engine.state import Cached, Failed, State, Success
+from prefectlite.engine.state import Failed, State, Success
 from prefectlite.engine.targets import location_values, result_of
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
-    from prefectlite.engine.plan import PlannedTask
     from prefectlite.engine.result import Result
     from prefectlite.engine.task_run import TaskRun
 
@@ -58,8 +54,18 @@ def store(run: TaskRun, value: Any) -> State:
         get_logger("TaskRunner").error(
             "Task %r: its result could not be stored: %r", run.full_name, error, exc_info=error
         )
-        message = f"Unexpected error: {error!r}. The result of the task could not be stored."
+        message = (
+            f"Unexpected error: {error!r}. The result of task {run.full_name!r} could not be stored"
+            f"{_where(result)}, so the task run is no success."
+        )
         return Failed(message, result=error)
+
+
+def _where(result: Result) -> str:
+    """For errors: at which location, and what to do where the serializer refuses a value."""
+    place = result.location or getattr(result._formatter, "__name__", None)
+    at = f" at {place!r}" if place else ""
+    return f"{at} with {type(result.serializer).__name__}"
 
 
 def run_folder(flow_run_id: str) -> str:
@@ -95,57 +101,3 @@ def _with_place(run: TaskRun, result: Result) -> Result:
     name = place_in_run_folder(run.planned.slug, run.map_index)
     placed.location = f"{run_folder(str(flow_run_id))}/{name}"
     return placed
-
-
-def remember(caches: dict[str, list[State]] | None, planned: PlannedTask, state: State) -> None:
-    """Keep the Cached state of a task with `cache_for` for later runs in this process.
-
-    Args:
-        caches: Cached states by cache key; `context.caches` of the flow run.
-        planned: The task.
-        state: The state its run came to.
-    """
-    if caches is not None and planned.task.cache_for is not None and state._cached:
-        caches.setdefault(cache_key(planned), []).append(state)
-
-
-def cache_key(planned: PlannedTask) -> str:
-    """The name under which a task's cached states are found again."""
-    return planned.task.cache_key or planned.name
-
-
-def check_cache(run: TaskRun) -> State | None:
-    """Stop with a cached state that the task's validator lets pass."""
-    if run.scope.only_looks:
-        return run.state
-    task = run.planned.task
-    if task.cache_for is None:
-        return None
-    candidates: list[Cached] = context.get("caches", {}).get(cache_key(run.planned), [])
-    validator = task.cache_validator
-    for candidate in candidates:
-        if validator(candidate, run.inputs, context.get("parameters", {})):
-            return candidate.load_result(candidate._result)
-    get_logger("TaskRunner").warning(
-        "Task %r: Can't use cache because it is now invalid", run.full_name
-    )
-    return None
-
-
-def keep_for_later(run: TaskRun) -> State | None:
-    """Turn the Success of a task with `cache_for` to Cached."""
-    task, state = run.planned.task, run.state
-    if task.cache_for is None or type(state) is not Success:
-        return None
-    return _cached(run, state, task.cache_for)
-
-
-def _cached(run: TaskRun, state: State, cache_for: timedelta) -> Cached:
-    expiration = datetime.fromtimestamp(time.time() + cache_for.total_seconds(), timezone.utc)
-    return Cached(
-        state.message,
-        result=state._result,
-        hashed_inputs=hash_inputs(run.inputs),
-        cached_parameters=context.get("parameters", {}),
-        cached_result_expiration=expiration,
-    )

@@ -239,7 +239,10 @@ class Lookup:
                 return _UNKNOWN
             fetch = getattr(self._driver.launcher, "fetch", None)
             fetched = None if fetch is None else fetch(task, element)
-            return _UNKNOWN if fetched is None else value_of(fetched)
+            if fetched is None:
+                return _UNKNOWN
+            # for good: each element that is found takes its item from here
+            state._held = fetched._held
         return value_of(state)
 
     # elements that need not be sent
@@ -277,6 +280,8 @@ class Lookup:
                 return position
             if shelf.conflict is None and not 0 <= shelf.found.get(element, -1) <= SETTLED_BYTES:
                 return position
+            if any(_is_elsewhere(self._states.whole(edge.upstream)) for edge in planned.edges):
+                return position
             upstream = self._states.upstream(planned, element)
             if not all(_is_over(state) for state in upstream):
                 return position
@@ -304,10 +309,11 @@ def _is_over(state: State) -> bool:
     """Whether a state is final, and its value here, or where it can be read if it is needed."""
     if isinstance(state, Mapped):
         return all(_is_over(element) for element in state.map_states)
-    if not state._finished:
-        return False
-    held = state._held
-    return not isinstance(held, RemoteResult)
+    return state._finished and not _is_elsewhere(state)
+
+
+def _is_elsewhere(state: State) -> bool:
+    return isinstance(state._held, RemoteResult)
 
 
 def joined(submits: Sequence[Submit]) -> list[Submit]:

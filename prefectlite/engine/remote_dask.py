@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import pickle
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
@@ -88,7 +89,7 @@ def run_element(
 
 @ends_with_its_run
 def run_batch(
-    elements: Sequence[int],
+    elements: Collection[int],
     *arguments: Any,
     run: str,
     segment: int,
@@ -116,13 +117,14 @@ def run_batch(
         return [Block() for _ in elements]
     shared.scope.interrupted = functools.partial(is_over, run)
     planned = shared.plan.segments[segment]
-    feeds, rest = batch_feeds(planned, len(elements), arguments)
+    feeds, rest = batch_feeds(planned, elements, arguments)
     large = dict(zip(literals, rest, strict=True))
-    blocks, records = [], []
+    blocks, records, scope = [], [], copy.copy(shared.scope)
     with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
         for element, feed in zip(elements, feeds, strict=True):
             try:
-                block, record = ElementRun(shared, planned, element, feed, large).run(0, 1, None)
+                running = ElementRun(shared, planned, element, feed, large)
+                block, record = running.run(0, 1, None, scope)
             except Exception as error:
                 block, record = Block(), RunRecord(segment, element, 1, 0, raised=error)
             blocks.append(block)

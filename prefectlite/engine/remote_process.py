@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from prefectlite.engine.portable import dumps
 from prefectlite.engine.remote import Block, ElementRun, Feeds, RunRecord, shared_run
 from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
+from prefectlite.engine.storage.credentials import take_over
 from prefectlite.executors.process_pool import send_message
+
+
+def _payload(path: str) -> bytes:
+    payload, credentials = pickle.loads(Path(path).read_bytes())
+    take_over(credentials)
+    return bytes(payload)
 
 
 def run_in_process(
@@ -26,7 +34,7 @@ def run_in_process(
     """Run one element of a segment.
 
     Args:
-        path: The file with the pickled `SharedRun`, read on first use.
+        path: The file with the pickled `SharedRun` and its credentials, read on first use.
         run: The run's key.
         segment: The segment's index.
         element: The element.
@@ -40,7 +48,7 @@ def run_in_process(
         The pickled block and record.
     """
     try:
-        shared = shared_run(run, Path(path).read_bytes)
+        shared = shared_run(run, lambda: _payload(path))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))

@@ -16,11 +16,8 @@ from prefectlite import triggers
 from prefectlite.core.edge import Edge
 from prefectlite.core.task import timeout_method_of
 from prefectlite.engine import signals
-from prefectlite.engine.checkpoints import (
-    check_cache,
-    keep_for_later,
-    store,
-)
+from prefectlite.engine.caches import check_cache, keep_for_later
+from prefectlite.engine.checkpoints import store
 from prefectlite.engine.identifiers import task_run_id
 from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
 from prefectlite.engine.plan import PlannedTask

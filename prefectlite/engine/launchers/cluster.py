@@ -22,7 +22,7 @@ from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
 from prefectlite.engine.plan import Segment
 from prefectlite.engine.portable import RemoteResult, size_of
 from prefectlite.engine.remote import Block, RunRecord
-from prefectlite.engine.remote_dask import identity, run_batch, run_element
+from prefectlite.engine.remote_dask import credentials_of, identity, run_batch, run_element
 from prefectlite.engine.run_state import DONE
 from prefectlite.engine.state import Failed, State
 from prefectlite.engine.upstream import summarise
@@ -106,8 +106,11 @@ class ClusterLauncher:
             and not isinstance(states.whole(planned.index)._held, RemoteResult)
             and size_of(states.whole(planned.index).result) > LITERAL_BYTES
         }
-        payload = pack_run(self._driver, self.key, without=large)
+        payload, credentials = pack_run(self._driver, self.key, without=large)
         self._executor.listen(self.key, self._take)
+        self._credentials = credentials_of(self.key) if credentials else None
+        if self._credentials is not None:
+            self._executor.install(self._credentials, pickle.dumps(credentials))
         self._executor.install(self.key, payload)
         for task in large:
             name = f"{self._plan.tasks[task].name}-{self._token}"
@@ -473,5 +476,7 @@ class ClusterLauncher:
     def _close(self) -> None:
         self._executor.stop_listening(self.key)
         self._executor.uninstall(self.key)
+        if self._credentials is not None:
+            self._executor.uninstall(self._credentials)
         for holder in (self._feeds, self._flying, self._previous, self._literals):
             holder.clear()

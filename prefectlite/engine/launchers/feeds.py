@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.engine.feeding import Picked, gather_blocks
+from prefectlite.engine.feeding import ALONE, Picked, Places, gather_blocks
 from prefectlite.engine.plan import Link, Segment
 from prefectlite.engine.remote import WHOLE, Block
 from prefectlite.engine.run_state import flat_items
@@ -32,33 +33,44 @@ class Feeds:
     def __init__(self, driver: Driver, executor: DaskExecutor) -> None:
         self._driver = driver
         self._executor = executor
-        self._handles: dict[int, dict[int, Handle]] = {s.index: {} for s in driver.plan.segments}
+        # by element: the future, and the position of the element's block in what it carries
+        self._futures: dict[int, list[Any]] = {}
+        self._positions: dict[int, array[int]] = {}
         self._flat: dict[int, list[tuple[int, int]]] = {}
 
     def put(self, segment: int, element: int, future: Future[Any], position: int | None) -> None:
         """Note which future carries the block of an element."""
-        self._handles[segment][element] = (future, position)
+        futures = self._futures.get(segment)
+        if futures is None:
+            length = self._driver.run_state.runs[segment].length or 1
+            futures = self._futures[segment] = [None] * length
+            self._positions[segment] = array("l", [ALONE]) * length
+        futures[element] = future
+        self._positions[segment][element] = ALONE if position is None else position
 
     def get(self, segment: int, element: int) -> Handle:
         """What carries the block of an element, and the position where it is a batch.
 
         That is a future, or the block itself for an element that an earlier run has finished.
         """
-        handle = self._handles[segment].get(element)
-        if handle is None:
+        futures = self._futures.get(segment)
+        future = None if futures is None else futures[element]
+        if future is None:
             task = self._driver.plan.segments[segment].tail
             return Block(self._driver.states.get(task, element)), None
-        return handle
+        position = self._positions[segment][element]
+        return future, None if position == ALONE else position
 
     def drop(self, segment: int, elements: Sequence[int]) -> None:
         """Forget the futures of elements that nobody reads any more."""
-        handles = self._handles[segment]
-        for element in elements:
-            handles.pop(element, None)
+        futures = self._futures.get(segment)
+        if futures is not None:
+            for element in elements:
+                futures[element] = None
 
     def clear(self) -> None:
         """Forget all futures."""
-        self._handles.clear()
+        self._futures.clear()
 
     def columns(self, segment: Segment, elements: Sequence[int]) -> list[Sequence[Any]]:
         """The arguments of elements that go one by one: a column for each of the inputs.
@@ -112,8 +124,7 @@ class Feeds:
             if link is Link.FLAT:
                 flat = [self._flat_places(upstream)[element] for element in elements]
                 futures, places = _distinct([self.get(upstream, origin) for origin, _ in flat])
-                items = [item for _, item in flat]
-                arguments.extend([futures, list(zip(places, items, strict=True))])
+                arguments.extend([futures, places, array("l", [item for _, item in flat])])
             else:
                 futures, places = _distinct([self.get(upstream, element) for element in elements])
                 arguments.extend([futures, places])
@@ -146,22 +157,23 @@ class Feeds:
         return self._flat[upstream]
 
 
-def _distinct(handles: Sequence[Handle]) -> tuple[list[Any], list[tuple[int, int | None]]]:
+def _distinct(handles: Iterable[Handle]) -> tuple[list[Any], Places]:
     """Futures without repetition, and each handle's place: the future's number and position."""
-    numbers: dict[Any, int] = {}
+    numbers: dict[int, int] = {}
     futures: list[Any] = []
-    places = []
+    places = Places(array("l"), array("l"))
     for future, position in handles:
-        key = id(future) if isinstance(future, Block) else future.key
-        number = numbers.get(key)
+        # the same future is the same object here
+        number = numbers.get(id(future))
         if number is None:
-            number = numbers[key] = len(futures)
+            number = numbers[id(future)] = len(futures)
             futures.append(future)
-        places.append((number, position))
+        places.numbers.append(number)
+        places.positions.append(ALONE if position is None else position)
     return futures, places
 
 
-def _follow_one_another(places: Sequence[tuple[int, int | None]]) -> bool:
+def _follow_one_another(places: Places) -> bool:
     """Whether futures one after the other, each from its first block to its last, give the order.
 
     A batch whose last blocks are missing cannot be told from a whole one by its places, so only

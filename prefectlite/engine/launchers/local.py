@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefectlite.engine.checkpoints import remember
+from prefectlite.engine.caches import remember
 from prefectlite.engine.events import Event, Submit
 from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.segment_run import outcome, run_segment

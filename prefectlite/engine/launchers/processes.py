@@ -57,7 +57,8 @@ class ProcessLauncher:
         with tempfile.NamedTemporaryFile(prefix="prefectlite-", delete=False) as file:
             self._path = file.name
             try:
-                file.write(pack_run(driver, self.key, all_values=True))
+                # one file that only this user can read, and that is gone after the run
+                pickle.dump(pack_run(driver, self.key, all_values=True), file)
             except BaseException:
                 Path(self._path).unlink()
                 raise

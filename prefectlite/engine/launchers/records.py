@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.engine.checkpoints import remember
+from prefectlite.engine.caches import remember
 from prefectlite.engine.portable import RemoteResult, unpack_state
 from prefectlite.engine.remote import Block, LinkRecord, RunRecord
 from prefectlite.engine.state import Retrying, Running, State

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.plan import Plan, PlannedTask
 from prefectlite.engine.portable import dumps
 from prefectlite.engine.remote import SharedRun
+from prefectlite.engine.storage.credentials import hand_over
 from prefectlite.engine.task_run import RunScope
 from prefectlite.exceptions import ExecutorError, SerializationError
 from prefectlite.utilities.logging import prefect_logger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def pack_run(
     driver: Driver, key: str, without: Collection[int] = (), all_values: bool = False
-) -> bytes:
+) -> tuple[bytes, dict[str, Any]]:
     """Pickle what every process that takes part in a run needs to know of it.
 
     Args:
@@ -30,7 +31,8 @@ def pack_run(
         all_values: Whether every value comes back to the driver.
 
     Returns:
-        The pickled `SharedRun`.
+        The pickled `SharedRun`, and the credentials that are not in it but belong to it, for
+        `prefectlite.engine.storage.credentials.take_over`.
 
     Raises:
         SerializationError: Something in it cannot be pickled; names it and the way out.
@@ -60,7 +62,8 @@ def pack_run(
         log_level=prefect_logger.getEffectiveLevel(),
     )
     try:
-        return dumps(shared)
+        with hand_over() as credentials:
+            return dumps(shared), credentials
     except Exception as error:
         raise _who_is_at_fault(shared, error) from error
 

@@ -61,10 +61,18 @@ def _made(protocol: str, options: dict[str, Any], url: str | None) -> Any:
             made = kind(**{**of_url, **options})
     except ImportError as error:
         raise ResultError(_install(protocol, error)) from error
+    if hasattr(made, "close_session"):
+        # it lives as long as the process, whose end closes it: theirs fails where the end begins
+        # in another event loop, as on Dask's workers
+        made.close_session = _leave_open
     if protocol in ("s3", "s3a"):
         # tried again here, with one pause that grows, and not at two more levels below
         made.retries = 1
     return made
+
+
+def _leave_open(*session: Any) -> None:
+    return None
 
 
 def _class_of(protocol: str) -> Any:
