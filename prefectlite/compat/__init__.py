@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +33,9 @@ PREFECT_VERSION = "1.4.1"
 VARIABLE = "PREFECTLITE_AS_PREFECT"
 # Asks for the settings of Prefect.
 SETTINGS_VARIABLE = "PREFECTLITE_PREFECT_SETTINGS"
+
+# A folder with a module `prefect` in it, for processes that begin with the user's file.
+_CHILDREN = str(Path(__file__).with_name("children"))
 
 _finder: Any = None
 _own_version = ""
@@ -77,6 +81,7 @@ def install(settings: bool | None = None) -> None:
     _finder = AliasFinder(_read_settings if wanted else _nothing)
     sys.meta_path.insert(0, _finder)
     os.environ[VARIABLE] = "1"
+    _show_children()
     if wanted:
         os.environ[SETTINGS_VARIABLE] = "1"
     _own_version, prefectlite.__version__ = prefectlite.__version__, PREFECT_VERSION
@@ -96,9 +101,34 @@ def uninstall() -> None:
     for name in [name for name in sys.modules if name == "prefect" or name.startswith("prefect.")]:
         del sys.modules[name]
     os.environ.pop(VARIABLE, None)
+    _hide_from_children()
     os.environ.pop(SETTINGS_VARIABLE, None)
     prefectlite.__version__ = _own_version
     restore_flow()
+
+
+def _show_children() -> None:
+    """Let processes that this one starts find a `prefect` that installs the alias there.
+
+    They may execute the user's file before they import prefectlite. Those that multiprocessing
+    starts get this one's path, others the variable.
+    """
+    if _CHILDREN not in sys.path:
+        sys.path.insert(0, _CHILDREN)
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if _CHILDREN not in places:
+        os.environ["PYTHONPATH"] = os.pathsep.join([_CHILDREN, *filter(None, places)])
+
+
+def _hide_from_children() -> None:
+    if _CHILDREN in sys.path:
+        sys.path.remove(_CHILDREN)
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    left = os.pathsep.join(place for place in places if place not in ("", _CHILDREN))
+    if left:
+        os.environ["PYTHONPATH"] = left
+    else:
+        os.environ.pop("PYTHONPATH", None)
 
 
 def _nothing() -> None:

@@ -44,12 +44,20 @@ class _Loader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         found = self._make()
-        sys.modules[module.__name__] = found
-        _complete(found, self._below)
-        if not self._below:
-            # `import prefect` is enough to write prefect.engine.executors.LocalExecutor
-            for name in ("engine", "engine.executors", "tasks", "utilities"):
-                importlib.import_module(f"{ALIAS}.{name}")
+        if self._below:
+            sys.modules[module.__name__] = found
+            _complete(found, self._below)
+        else:
+            put_in_place()
+
+
+def put_in_place() -> None:
+    """Make prefectlite the module ``prefect``, with all that hangs on it."""
+    package = sys.modules[ALIAS] = importlib.import_module(PACKAGE)
+    _complete(package, "")
+    # `import prefect` is enough to write prefect.engine.executors.LocalExecutor
+    for name in ("engine", "engine.executors", "tasks", "utilities"):
+        importlib.import_module(f"{ALIAS}.{name}")
 
 
 class AliasFinder(MetaPathFinder):

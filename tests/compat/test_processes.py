@@ -53,6 +53,29 @@ def test_workers_know_the_alias(tmp_path: Path, python: Python, executor: str) -
     assert "['1.4.1', 'from_helper']" in done.stdout, done.stdout + done.stderr
 
 
+DRIVER = """
+import runpy
+import sys
+
+if __name__ == "__main__":
+    from prefectlite.compat import install
+
+    install()
+    runpy.run_path("flow.py", run_name="__main__")
+"""
+
+
+def test_processes_that_begin_with_the_file_know_the_alias(tmp_path: Path, python: Python) -> None:
+    """Those of multiprocessing execute the main file before they import anything else."""
+    (tmp_path / "helper.py").write_text(HELPER)
+    unaware = WORKERS.replace("from prefectlite.compat import install\ninstall()\n", "")
+    (tmp_path / "flow.py").write_text(unaware)
+    (tmp_path / "driver.py").write_text(DRIVER)
+    cluster = 'DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None})'
+    done = python("driver.py", cluster)
+    assert "['1.4.1', 'from_helper']" in done.stdout, done.stdout + done.stderr
+
+
 SETTINGS = """
 import os
 os.environ["PREFECT__CONTEXT__SECRETS__TOKEN"] = "from the file"
