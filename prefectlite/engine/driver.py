@@ -274,6 +274,7 @@ class Driver:
             # the caller's state is in place already: no change that handlers could see
             given.map_states = self.states.elements(expand.task)
             state: State = given
+            self.reporter.changed(self.plan.tasks[expand.task], None, state, 1)
         else:
             mapped = Mapped(EXPANDED, map_states=self.states.elements(expand.task))
             state = self._parent_state(expand.task, mapped)

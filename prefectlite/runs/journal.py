@@ -277,7 +277,10 @@ def _carried(
         name, slug = planned.name, planned.slug
         if task in parents:
             parent = StateChange(run_id, name, slug, None, 1, "Mapped", moment)
-            parent.message, parent.length = parents[task].message, len(found)
+            parent.message = parents[task].message
+            if all(state._finished for state in found):
+                # else the map is expanded once more, and only then is its length known for sure
+                parent.length = len(found)
             yield parent
         elements = enumerate(found) if task in parents else ((None, found),)
         for index, state in elements:
