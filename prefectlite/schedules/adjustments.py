@@ -15,7 +15,7 @@ def add(interval: timedelta) -> Callable[[datetime], datetime]:
     """Return an adjustment that moves each event by an interval.
 
     Args:
-        interval: how far; days are days of the calendar, hours and less are time that passes.
+        interval: how far, as time that passes: a day is 24 hours.
 
     Returns:
         A function of a date and time; it can be pickled.

@@ -69,11 +69,12 @@ class Server:
         self._tell_start()
         with self._signals() as selector:
             self.loader.ask_for_all(time.time())
+            self._step(time.time())
             while not self._is_done():
-                self._step(time.time())
                 selector.select(self._seconds_to_wait())
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_end, 4096)
+                self._step(time.time())
         self.loader.stop()
         self._save(stopped=time.time())
         self.log.info("Ended")
