@@ -15,6 +15,7 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "doctor": ("prefectlite.cli.doctor", "Say what of a file or folder works here."),
     "run": ("prefectlite.cli.run", "Run the flow of a file."),
+    "runs": ("prefectlite.cli.runs", "Look at runs, and end them."),
     "serve": ("prefectlite.cli.serve", "Run the flows of files by their schedules."),
 }
 
