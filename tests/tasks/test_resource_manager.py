@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 
 from prefectlite import Flow, Task, apply_map, case, resource_manager, task, unmapped
@@ -126,12 +128,15 @@ def test_cleaned_up_once_after(problem: Task, executor: Executor, journal: Journ
 
 
 @pytest.fixture(params=["processes", "dask"])
-def dying_workers(request: pytest.FixtureRequest) -> Executor:
+def dying_workers(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """Processes of their own, since those of other tests may not die."""
     if request.param == "processes":
-        return LocalDaskExecutor(scheduler="processes", num_workers=2)
+        yield LocalDaskExecutor(scheduler="processes", num_workers=2)
+        return
     workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
-    return DaskExecutor(cluster_kwargs=workers)
+    # a task is given up at the second worker that dies, and not at the fourth
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        yield DaskExecutor(cluster_kwargs=workers)
 
 
 def test_cleaned_up_once_after_the_death_of_a_worker(
