@@ -1,0 +1,594 @@
+"""Going on with a run: what is kept, what is run again, and what is said about it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import prefectlite
+from prefectlite import Flow, Parameter, resource_manager, runs, task
+from prefectlite.engine import signals
+from prefectlite.engine.results import FsspecResult, LocalResult
+from prefectlite.engine.state import Failed, Paused, State
+from prefectlite.exceptions import JournalError, ParameterError, RunHeldError
+from prefectlite.triggers import all_finished, manual_only
+from tests.clusters import started_executor
+
+KINDS = ["local", "threads", "processes", "dask"]
+
+
+class Marks:
+    """Marks that task runs leave, wherever they run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def __call__(self, name: object) -> int:
+        """Leave a mark; returns how many there are of the name."""
+        path = self.folder / str(name)
+        with path.open("ab") as file:
+            file.write(b".")
+        return path.stat().st_size
+
+    def taken(self) -> dict[str, int]:
+        """The marks since the last time."""
+        found = {path.name: path.stat().st_size for path in self.folder.iterdir()}
+        for path in self.folder.iterdir():
+            path.unlink()
+        return found
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Marks:
+    return Marks(tmp_path / "marks")
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> LocalResult:
+    return LocalResult(dir=tmp_path / "results")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """What is broken as long as it is there."""
+    path = tmp_path / "broken"
+    path.touch()
+    return path
+
+
+def end(flow: Flow, state: State | None, name: str) -> Any:
+    """The value of the task of a name."""
+    assert state is not None
+    (found,) = flow.get_tasks(name)
+    return state.result[found].result
+
+
+def mapped_flow(marks: Marks, stored: LocalResult, broken: Path) -> Flow:
+    """A list, a chain of two maps, a sum and a task with no value; element 3 fails at first."""
+
+    @task(result=stored)
+    def numbers() -> list[int]:
+        marks("numbers")
+        return list(range(6))
+
+    @task(result=stored)
+    def double(x: int) -> int:
+        marks(f"double{x}")
+        return 2 * x
+
+    @task(result=stored)
+    def add(x: int) -> int:
+        marks(f"add{x}")
+        if x == 6 and broken.exists():
+            raise ValueError("six")
+        return x + 1
+
+    @task
+    def total(values: list[int]) -> int:
+        marks("total")
+        return sum(values)
+
+    with Flow("mapped") as flow:
+        total(add.map(double.map(numbers())))
+    return flow
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_rest_is_run(kind: str, marks: Marks, stored: LocalResult, broken: Path) -> None:
+    flow = mapped_flow(marks, stored, broken)
+    executor = started_executor(kind)
+    state = flow.run(executor=executor)
+    assert isinstance(state, Failed)
+    assert len(marks.taken()) == 13
+    broken.unlink()
+    state = flow.run(executor=executor, resume="last")
+    assert end(flow, state, "total") == 36
+    # half of a fused chain was done
+    assert marks.taken() == {"add6": 1, "total": 1}
+    info, earlier = runs.list_runs()
+    assert info.resumes == earlier.run_id
+    # the new journal stands for itself
+    assert runs.load("last").counts() == {"Success": 14}
+    state = flow.run(executor=executor, resume="last")
+    # the sum is what the flow is run for, and was not stored
+    assert marks.taken() == {"total": 1}
+    assert end(flow, state, "add") == [1, 3, 5, 7, 9, 11]
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_batches_are_gone_on_with(
+    batch_size: int | None, marks: Marks, stored: LocalResult, broken: Path
+) -> None:
+    flow = mapped_flow(marks, stored, broken)
+    for each in ("double", "add"):
+        flow.get_tasks(each)[0].batch_size = batch_size  # type: ignore[attr-defined]
+    executor = started_executor("dask")
+    flow.run(executor=executor)
+    marks.taken()
+    broken.unlink()
+    state = flow.run(executor=executor, resume="last")
+    assert end(flow, state, "total") == 36
+    assert marks.taken() == {"add6": 1, "total": 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_retries_are_counted_on(kind: str, marks: Marks, stored: LocalResult) -> None:
+    from prefectlite.engine.flow_runner import FlowRunner
+
+    @task(max_retries=2, retry_delay=timedelta(seconds=0), result=stored)
+    def flaky(x: int) -> int:
+        count = prefectlite.context.task_run_count
+        marks(f"{x} in attempt {count}")
+        if x == 1 and count < 3:
+            raise ValueError("again")
+        return x
+
+    with Flow("flaky") as flow:
+        flaky.map([0, 1, 2])
+    executor = started_executor(kind)
+    # a runner by itself ends with the retry to come
+    FlowRunner(flow).run(executor=executor, context={"flow_run_id": "first"})
+    assert marks.taken() == {f"{x} in attempt 1": 1 for x in range(3)}
+    state = flow.run(executor=executor, resume="last")
+    assert end(flow, state, "flaky") == [0, 1, 2]
+    assert marks.taken() == {"1 in attempt 2": 1, "1 in attempt 3": 1}
+
+
+def test_a_value_that_is_nowhere_is_made_again_where_it_is_needed(
+    marks: Marks, stored: LocalResult, broken: Path
+) -> None:
+    @task
+    def unstored() -> int:
+        marks("unstored")
+        return 1
+
+    @task
+    def unneeded() -> int:
+        marks("unneeded")
+        return 2
+
+    @task(result=stored)
+    def kept(x: int) -> int:
+        marks("kept")
+        return x
+
+    @task
+    def fails(x: int) -> int:
+        marks("fails")
+        if broken.exists():
+            raise ValueError
+        return x
+
+    @task
+    def tells(x: int) -> None:
+        marks("tells")
+
+    with Flow("values") as flow:
+        x = unstored()
+        kept(unneeded())
+        tells(x)
+        fails(x)
+    flow.run()
+    assert len(marks.taken()) == 5
+    broken.unlink()
+    state = flow.run(resume="last")
+    # a task that returned None has nothing that could be read back, and nothing to be missed
+    assert marks.taken() == {"unstored": 1, "fails": 1}
+    with pytest.raises(prefectlite.exceptions.PrefectException, match="give the task a result="):
+        end(flow, state, "unneeded")
+
+
+@pytest.mark.parametrize("harm", ["flipped", "gone", "empty"])
+def test_a_stored_value_that_cannot_be_read_is_made_again(
+    harm: str, marks: Marks, stored: LocalResult, broken: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    marks.taken()
+    broken.unlink()
+    change = runs.load("last").latest["double-1"][3]
+    path = Path(str(change.location))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 4
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if harm == "empty" else data)
+    state = flow.run(resume="last")
+    assert end(flow, state, "total") == 36
+    assert marks.taken() == {"double3": 1, "add6": 1, "total": 1}
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert str(path) in warning
+
+
+@pytest.fixture(autouse=True)
+def log_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("prefectlite"), "propagate", True)
+
+
+def test_values_are_read_only_where_they_are_used(
+    stored: LocalResult, broken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[str] = Counter()
+    fetch = LocalResult._fetch
+
+    def counting(self: LocalResult, location: str) -> bytes:
+        read[Path(location).name] += 1
+        return fetch(self, location)
+
+    @task(result=stored)
+    def large() -> list[int]:
+        return list(range(100))
+
+    @task(result=stored)
+    def small(values: list[int]) -> int:
+        return len(values)
+
+    @task
+    def last(x: int) -> int:
+        if broken.exists():
+            raise ValueError
+        return x
+
+    with Flow("reading") as flow:
+        last(small(large()))
+    flow.run()
+    broken.unlink()
+    monkeypatch.setattr(LocalResult, "_fetch", counting)
+    state = flow.run(resume="last")
+    assert end(flow, state, "last") == 100
+    assert set(read) == {"small-1"}
+    assert end(flow, state, "large") == list(range(100))
+
+
+def changeable(marks: Marks, stored: LocalResult, body: Callable[[int], int], n: int) -> Flow:
+    @task(result=stored)
+    def first() -> int:
+        marks("first")
+        return 1
+
+    middle = task(body, name="middle", result=stored)
+
+    @task(result=stored)
+    def last(x: int) -> int:
+        marks("last")
+        return x
+
+    @task(result=stored)
+    def aside(x: int, n: int) -> int:
+        marks(f"aside{n}")
+        return x + n
+
+    with Flow("changing") as flow:
+        x = first()
+        last(middle(x))
+        aside(x, n)
+    return flow
+
+
+def test_a_task_that_changed_is_run_again_with_what_comes_after(
+    marks: Marks, stored: LocalResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    changeable(marks, stored, lambda x: marks("middle") + x, 1).run()
+    marks.taken()
+    state = changeable(marks, stored, lambda x: marks("middle") + x, 1).run(resume="last")
+    assert state is not None
+    assert marks.taken() == {}
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+    flow = changeable(marks, stored, lambda x: marks("middle") + x + 10, 1)
+    assert end(flow, flow.run(resume="last"), "last") == 12
+    assert marks.taken() == {"middle": 1, "last": 1}
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert "task 'middle': its code has changed" in warning
+    assert "1 of 'middle', 1 of 'last'" in warning
+
+
+def test_a_value_that_changed_counts_as_well(marks: Marks, stored: LocalResult) -> None:
+    changeable(marks, stored, lambda x: x, 1).run()
+    marks.taken()
+    changeable(marks, stored, lambda x: x, 2).run(resume="last")
+    assert marks.taken() == {"aside2": 1}
+
+
+def test_a_task_more_or_less_is_no_reason_to_run_the_others(
+    marks: Marks, stored: LocalResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    @task(result=stored)
+    def first() -> int:
+        marks("first")
+        return 1
+
+    @task(result=stored)
+    def second(x: int) -> int:
+        marks("second")
+        return x + 1
+
+    with Flow("growing") as flow:
+        first()
+    flow.run()
+    with Flow("growing") as larger:
+        second(first())
+    assert end(larger, larger.run(resume="last"), "second") == 2
+    assert marks.taken() == {"first": 1, "second": 1}
+    flow.run(resume="last")
+    assert marks.taken() == {}
+    assert "task 'second-1' is gone" in caplog.text
+
+
+def with_parameters(marks: Marks, stored: LocalResult) -> Flow:
+    @task(result=stored)
+    def product(x: int, y: int) -> int:
+        marks("product")
+        return x * y
+
+    @task(result=stored)
+    def negative(x: int) -> int:
+        marks("negative")
+        return -x
+
+    with Flow("parameters") as flow:
+        x, y = Parameter("x"), Parameter("y", default=2)
+        product(x, y)
+        negative(x)
+    return flow
+
+
+def test_the_parameters_are_those_of_the_earlier_run(marks: Marks, stored: LocalResult) -> None:
+    flow = with_parameters(marks, stored)
+    flow.run(x=3)
+    marks.taken()
+    state = flow.run(resume="last")
+    assert (end(flow, state, "product"), marks.taken()) == (6, {})
+    state = flow.run(resume="last", y=5)
+    assert (end(flow, state, "product"), marks.taken()) == (15, {"product": 1})
+    assert runs.load("last").parameters == {"x": 3, "y": 5}
+
+
+def test_a_parameter_that_is_not_in_the_journal_is_asked_for(stored: LocalResult) -> None:
+    @task(result=stored)
+    def log_in(password: str) -> bool:
+        return bool(password)
+
+    with Flow("secret") as flow:
+        log_in(Parameter("password"))
+    flow.run(password="abc")
+    with pytest.raises(ParameterError, match=r"'password' \(by its name it is a secret\)"):
+        flow.run(resume="last")
+    state = flow.run(resume="last", password="abc")
+    assert end(flow, state, "log_in") is True
+
+
+def test_a_run_of_another_flow_is_refused(marks: Marks, stored: LocalResult) -> None:
+    with_parameters(marks, stored).run(x=1)
+    run_id = runs.list_runs()[0].run_id
+    with pytest.raises(JournalError, match="one of flow 'parameters'"):
+        changeable(marks, stored, lambda x: x, 1).run(resume=run_id)
+    with pytest.raises(LookupError, match="no run of flow 'changing'"):
+        changeable(marks, stored, lambda x: x, 1).run(resume="last")
+
+
+def test_a_run_that_goes_on_is_not_resumed() -> None:
+    go_on = threading.Event()
+
+    @task
+    def wait() -> None:
+        go_on.wait(30)
+
+    with Flow("held") as flow:
+        wait()
+    thread = threading.Thread(target=flow.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not [i for i in runs.list_runs() if i.held_by] and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with pytest.raises(RunHeldError, match="held by process"):
+            flow.run(resume="last")
+    finally:
+        go_on.set()
+        thread.join()
+    flow.run(resume="last")
+
+
+def test_what_reacted_to_a_failure_runs_again(marks: Marks, broken: Path) -> None:
+    @task
+    def fails() -> None:
+        if broken.exists():
+            raise ValueError
+
+    @task(trigger=all_finished)
+    def reports() -> None:
+        marks("reports")
+
+    with Flow("reaction") as flow:
+        reports(upstream_tasks=[fails()])
+    flow.run()
+    broken.unlink()
+    flow.run(resume="last")
+    assert marks.taken() == {"reports": 2}
+
+
+def test_skips_are_kept(marks: Marks, stored: LocalResult) -> None:
+    @task
+    def skips() -> None:
+        marks("skips")
+        raise signals.SKIP("no need")
+
+    @task
+    def after(x: object) -> None:
+        marks("after")
+
+    with Flow("skipping") as flow:
+        after(skips())
+    flow.run()
+    state = flow.run(resume="last")
+    assert state is not None
+    assert marks.taken() == {"skips": 1}
+    assert all(found.is_skipped() for found in state.result.values())
+
+
+def test_to_resume_a_pause_is_to_go_on(marks: Marks) -> None:
+    @task(trigger=manual_only)
+    def asks() -> None:
+        marks("asks")
+
+    with Flow("paused") as flow:
+        asks()
+    state = flow.run()
+    assert state is not None
+    assert [type(found) for found in state.result.values()] == [Paused]
+    state = flow.run(resume="last")
+    assert state is not None
+    assert state.is_successful()
+    assert marks.taken() == {"asks": 1}
+
+
+def test_loops_begin_again_or_are_done(marks: Marks, stored: LocalResult, broken: Path) -> None:
+    @task(result=stored)
+    def counts() -> int:
+        count: int = prefectlite.context.get("task_loop_count", 1)
+        marks(f"round {count}")
+        if count == 3:
+            return count
+        raise signals.LOOP(result=count)
+
+    @task
+    def fails(x: int) -> int:
+        if broken.exists():
+            raise ValueError
+        return x
+
+    with Flow("loops") as flow:
+        fails(counts())
+    flow.run()
+    broken.unlink()
+    state = flow.run(resume="last")
+    assert end(flow, state, "fails") == 3
+    assert marks.taken() == {"round 1": 1, "round 2": 1, "round 3": 1}
+
+
+def test_a_resource_is_set_up_and_cleaned_up_again(marks: Marks, broken: Path) -> None:
+    @resource_manager
+    class Connection:
+        def setup(self) -> str:
+            marks("setup")
+            return "connection"
+
+        def cleanup(self, value: str) -> None:
+            marks("cleanup")
+
+    @task
+    def uses(connection: str) -> None:
+        marks("uses")
+        if broken.exists():
+            raise ValueError
+
+    with Flow("resources") as flow, Connection() as connection:
+        uses(connection)
+    flow.run()
+    broken.unlink()
+    state = flow.run(resume="last")
+    assert state is not None
+    assert state.is_successful()
+    assert marks.taken() == {"setup": 2, "cleanup": 2, "uses": 2}
+
+
+@pytest.mark.parametrize("scheme", ["memory", "file"])
+def test_on_another_machine(
+    scheme: str, marks: Marks, broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Journals and results are in stores, and the earlier run's process is unknown here."""
+    place = f"{scheme}://{tmp_path}"
+    prefectlite.config.runs.folder = f"{place}/journals"
+    stored: Any = FsspecResult(f"{place}/results")
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    marks.taken()
+    broken.unlink()
+    from prefectlite.runs import lock
+
+    run = runs.load("last")
+    assert run.damage is None
+    monkeypatch.setattr(lock, "here", "another machine")
+    state = flow.run(resume="last")
+    assert end(flow, state, "total") == 36
+    assert marks.taken() == {"add6": 1, "total": 1}
+    assert [info.status for info in runs.list_runs()] == ["Success", "Failed"]
+
+
+def test_a_damaged_journal_is_resumed_up_to_the_damage(
+    marks: Marks, stored: LocalResult, broken: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    marks.taken()
+    broken.unlink()
+    path = Path(runs.load("last").place, "journal")
+    data = bytearray(path.read_bytes())
+    data[-len(data) // 4] ^= 1
+    path.write_bytes(data)
+    state = flow.run(resume="last")
+    assert end(flow, state, "total") == 36
+    assert "is damaged. A record does not match its checksum" in caplog.text
+    # the checkpoints have names that tell what they are, so they are found all the same
+    assert marks.taken() == {"add6": 1, "total": 1}
+
+
+def test_a_journal_without_its_beginning_says_nothing(
+    marks: Marks, stored: LocalResult, broken: Path
+) -> None:
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    broken.unlink()
+    marks.taken()
+    info = runs.list_runs()[0]
+    path = Path(info.place, "journal")
+    data = bytearray(path.read_bytes())
+    data[12] ^= 1
+    path.write_bytes(data)
+    state = flow.run(resume=info.run_id)
+    assert end(flow, state, "total") == 36
+    assert len(marks.taken()) == 14
+
+
+def test_dates_stay_those_of_the_earlier_run(tmp_path: Path, broken: Path) -> None:
+    @task
+    def today() -> str:
+        if broken.exists():
+            raise ValueError
+        return str(prefectlite.context.today)
+
+    with Flow("dates") as flow:
+        today()
+    flow.run(context={"today": "1999-12-31"})
+    broken.unlink()
+    assert end(flow, flow.run(resume="last"), "today") == "1999-12-31"
