@@ -1,4 +1,4 @@
-"""End what a worker is doing for a run that is over: a cancelled one, or one whose driver failed."""
+"""End what a worker does for a run that is over: cancelled, or left by a driver that failed."""
 
 from __future__ import annotations
 

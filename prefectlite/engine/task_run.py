@@ -61,8 +61,9 @@ class RunScope:
 
     `base_context` holds the context keys of the flow run. `in_place` says whether a retry that is
     due at once, and the next round of a loop, may run where the last one ran. `on_change` is told
-    of each change of state as it happens, `on_again` of a retry that follows at once; `edges` gives the user's view of a task's edges, and
-    `interrupted` says whether the user pressed Ctrl-C, rather than a task raising the like.
+    of each change of state as it happens, `on_again` of a retry that follows at once; `edges` gives
+    the user's view of a task's edges, and `interrupted` says whether the user pressed Ctrl-C,
+    rather than a task raising the like.
     """
 
     base_context: Mapping[str, Any]

@@ -12,13 +12,19 @@ Example::
 
 from __future__ import annotations
 
-import prefectlite.schedules.adjustments
-import prefectlite.schedules.clocks
-import prefectlite.schedules.filters
-import prefectlite.schedules.schedules
+from prefectlite.schedules import adjustments, clocks, filters, schedules
 from prefectlite.schedules.schedules import CronSchedule as CronSchedule
 from prefectlite.schedules.schedules import IntervalSchedule as IntervalSchedule
 from prefectlite.schedules.schedules import RRuleSchedule as RRuleSchedule
 from prefectlite.schedules.schedules import Schedule as Schedule
 
-__all__ = ["CronSchedule", "IntervalSchedule", "RRuleSchedule", "Schedule"]
+__all__ = [
+    "CronSchedule",
+    "IntervalSchedule",
+    "RRuleSchedule",
+    "Schedule",
+    "adjustments",
+    "clocks",
+    "filters",
+    "schedules",
+]
