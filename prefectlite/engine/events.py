@@ -23,6 +23,12 @@ class Summary:
     length: int | None = None
     flat_length: int | None = None
 
+    def __reduce__(self) -> str | tuple[object, ...]:
+        # most are the one below: as itself it costs neither time nor room on the driver
+        if self is FINISHED:
+            return "FINISHED"
+        return Summary, (self.skipped, self.successful, self.length, self.flat_length)
+
 
 FINISHED = Summary()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,26 @@ from prefectlite.engine.plan import Link, Segment
 from prefectlite.engine.remote import Feeds
 from prefectlite.engine.state import State
 
-Places = Sequence[tuple[int, int | None]]
+# a position that is none: the value is the block itself
+ALONE = -1
+
+
+@dataclass(slots=True, frozen=True)
+class Places:
+    """Where blocks are: for each the number of a value, and the position in it or `ALONE`.
+
+    Dask looks for futures in lists and tuples, item by item; in this it does not.
+    """
+
+    numbers: array[int]
+    positions: array[int]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Places, (self.numbers, self.positions)
+
+    def __iter__(self) -> Iterator[tuple[int, int | None]]:
+        for number, position in zip(self.numbers, self.positions, strict=True):
+            yield number, None if position == ALONE else position
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,20 +94,20 @@ def element_feeds(segment: Segment, cells: Sequence[Any]) -> tuple[Feeds, Sequen
 
 
 def batch_feeds(
-    segment: Segment, count: int, arguments: Sequence[Any]
+    segment: Segment, elements: Collection[int], arguments: Sequence[Any]
 ) -> tuple[list[Feeds], Sequence[Any]]:
     """The feeds of each element of a batch.
 
     Args:
         segment: The segment to run; mapped.
-        count: How many elements the batch has.
+        elements: The batch's elements.
         arguments: For each input what all elements share, or the values and then the elements'
-            places in them, with the item of a flattened map next to each place.
+            places in them; for a flattened map the items after that.
 
     Returns:
         The feeds, element by element, and the arguments that are left over.
     """
-    feeds: list[dict[tuple[int, Link], Any]] = [{} for _ in range(count)]
+    feeds: list[dict[tuple[int, Link], Any]] = [{} for _ in elements]
     at = 0
     for upstream_link in segment.inputs:
         link = upstream_link[1]
@@ -99,11 +119,10 @@ def batch_feeds(
             continue
         places = arguments[at]
         at += 1
-        for feed, place in zip(feeds, places, strict=True):
-            if link is Link.FLAT:
-                (number, position), item = place
-                feed[upstream_link] = (block_at(argument[number], position), item)
-            else:
-                number, position = place
-                feed[upstream_link] = block_at(argument[number], position)
+        blocks = gather_blocks(argument, places)
+        if link is Link.FLAT:
+            blocks = list(zip(blocks, arguments[at], strict=True))
+            at += 1
+        for feed, block in zip(feeds, blocks, strict=True):
+            feed[upstream_link] = block
     return list(feeds), arguments[at:]

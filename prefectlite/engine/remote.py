@@ -57,8 +57,8 @@ class LinkRecord:
     """How one task run of a segment went.
 
     `changes` are the changes of state: class, message, time, run count and the traceback of a
-    failure; None stands for the usual Running and Success. `left_size` is the size of a value that did not come along, and
-    `kept` whether the block holds it for the caller.
+    failure; None stands for the usual Running and Success. `left_size` is the size of a value that
+    did not come along, and `kept` whether the block holds it for the caller.
     """
 
     task: int
@@ -142,12 +142,18 @@ class ElementRun:
         self._feeds = feeds
         self._literals = literals
         self._previous = previous
+        # what the first task run sees, once it has been looked at
+        self._seen: list[State] | None = None
         self._changes: list[Change] = []
         self._began = 0.0
         self._run_count = 1
 
     def run(
-        self, link: int, attempt: int, initial: Mapping[int, State] | None
+        self,
+        link: int,
+        attempt: int,
+        initial: Mapping[int, State] | None,
+        scope: RunScope | None = None,
     ) -> tuple[Block, RunRecord]:
         """Run the segment's tasks from a link on.
 
@@ -155,6 +161,8 @@ class ElementRun:
             link: The position of the first task to run.
             attempt: The number of the submission.
             initial: The states that tasks start from, by task index; Pending where there is none.
+            scope: A copy of the run's scope to use, one for the elements that run one after the
+                other; its own by default.
 
         Returns:
             The block and the record.
@@ -164,10 +172,13 @@ class ElementRun:
             self.states.update(self._previous.kept or {})
         record = RunRecord(segment.index, self.element, attempt, link)
         first = shared.plan.tasks[segment.tasks[link]]
-        if not all_finished(self.upstream(first, self.element)):
+        seen = self.upstream(first, self.element)
+        if not all_finished(seen):
             record.deferred = True
             return Block(_not_finished()), record
-        scope = copy.copy(shared.scope)
+        self._seen = seen
+        if scope is None:
+            scope = copy.copy(shared.scope)
         scope.on_change = self._changed
         scope.edges = self._edges
         record.reached = run_segment(
@@ -191,7 +202,8 @@ class ElementRun:
 
     def upstream(self, planned: PlannedTask, element: int) -> list[State]:
         """What a task run sees of its upstreams: one state for each of its edges."""
-        return [self._upstream_state(planned, edge) for edge in planned.edges]
+        seen, self._seen = self._seen, None
+        return seen or [self._upstream_state(planned, edge) for edge in planned.edges]
 
     def _upstream_state(self, planned: PlannedTask, edge: PlannedEdge) -> State:
         plan = self.shared.plan

@@ -42,10 +42,10 @@ def _payload(run: str) -> bytes | None:
 
 @ends_with_its_run
 def run_element(
+    segment: int,
     element: int,
     *cells: Any,
     run: str,
-    segment: int,
     link: int = 0,
     attempt: int = 1,
     initial: Mapping[int, State] | None = None,
@@ -54,11 +54,11 @@ def run_element(
     """Run one element of a segment on this worker; tell the driver how it went.
 
     Args:
+        segment: The segment's index.
         element: The element.
         *cells: See `element_feeds`; after them the states of `literals`, and where the run goes on
             from a link the block that the run before left.
         run: The run's key.
-        segment: The segment's index.
         link: The position of the first task to run.
         attempt: The number of the submission.
         initial: The states that tasks start from, by task index.

@@ -41,7 +41,6 @@ class LogLines:
         self._second = -1
         self._around: tuple[str, str] | None = None
         self._put: Callable[[str], object] = str
-        # whether lines may be kept until `flush`, and written together
         self.holds = False
 
     def write(self, message: str, moment: float) -> bool:
@@ -63,6 +62,11 @@ class LogLines:
             return False
         self._put(f"{around[0]}{message}{around[1]}\n")
         return True
+
+    def hold(self) -> None:
+        """Keep lines until `flush`, the next record, or until they are many."""
+        self.holds = True
+        self._second = -1
 
     def flush(self) -> None:
         """Write the lines that were kept."""

@@ -49,7 +49,7 @@ def test_held_lines_come_before_the_next_record(monkeypatch: pytest.MonkeyPatch)
     stream = listen_alone(monkeypatch)
     logger = get_logger("TaskRunner")
     lines = LogLines(logger, logging.INFO)
-    lines.holds = True
+    lines.hold()
     assert lines.write("first", MOMENT)
     assert stream.getvalue() == ""
     logger.handle(record_at(MOMENT, "second"))
@@ -65,7 +65,7 @@ def test_held_lines_come_before_the_next_record(monkeypatch: pytest.MonkeyPatch)
 def test_many_held_lines_are_written_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = listen_alone(monkeypatch)
     lines = LogLines(get_logger("TaskRunner"), logging.INFO)
-    lines.holds = True
+    lines.hold()
     for number in range(2_000):
         lines.write(str(number), MOMENT)
     assert stream.getvalue().count("\n") >= 1_000

@@ -9,8 +9,10 @@ from __future__ import annotations
 import pickle
 import time
 import uuid
+from array import array
 from collections import deque
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Deferred, Event, Finished, Lost, Release, Submit, Waiting
@@ -41,6 +43,25 @@ LITERAL_BYTES = 1 << 20
 # how often a submission that got lost is sent again before its task run fails
 MOST_LOST = 3
 NO_WORKERS_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Runs that go to the cluster in one call."""
+
+    runs: list[tuple[int, int]]
+    keys: list[Any]
+    cells: list[list[Any]]
+    shared: dict[str, Any]
+    options: dict[str, Any]
+
+
+def _numbers(elements: list[int]) -> Collection[int]:
+    """Elements in a form in which Dask does not look for futures, one by one."""
+    first, last = elements[0], elements[-1]
+    if last - first == len(elements) - 1:
+        return range(first, last + 1)
+    return array("l", elements)
 
 
 class ClusterLauncher:
@@ -88,11 +109,15 @@ class ClusterLauncher:
         self._bereft: dict[tuple[int, int], Future[Any]] = {}
         self._silent: set[tuple[int, int]] = set()
         self._literals: dict[int, Future[Any]] = {}
+        # rows to be sent together, by what they must have in common; and of which segments
+        self._rows: dict[Any, _Rows] = {}
+        self._unsent: set[int] = set()
         self._counted = 0.0
         self._last_slots = 0
         self._looked = self._heard = time.monotonic()
         self._warned = False
         self._records = RecordKeeper(driver)
+        driver.reporter.lines.hold()
         self._install()
 
     def _install(self) -> None:
@@ -146,6 +171,7 @@ class ClusterLauncher:
                 self._send_batch(segment, batch)
 
     def _send_batch(self, segment: Segment, elements: list[int]) -> None:
+        self._send_upstreams(segment)
         literals = self._literals_of(segment)
         arguments = self._feeds.batch(segment, elements)
         arguments += [self._literals[task] for task in literals]
@@ -154,7 +180,7 @@ class ClusterLauncher:
         (future,) = self._executor.send(
             run_batch,
             [key],
-            [[elements], *([a] for a in arguments)],
+            [[_numbers(elements)], *([a] for a in arguments)],
             shared,
             **self._options(segment),
         )
@@ -164,8 +190,10 @@ class ClusterLauncher:
 
     def _send(self, segment: Segment, submit: Submit) -> None:
         elements = submit.elements
-        columns: list[Sequence[Any]] = [elements, *self._feeds.columns(segment, elements)]
-        shared: dict[str, Any] = {"run": self.key, "segment": segment.index}
+        self._send_upstreams(segment)
+        numbers = [[segment.index] * len(elements), elements]
+        columns: list[Sequence[Any]] = [*numbers, *self._feeds.columns(segment, elements)]
+        shared: dict[str, Any] = {"run": self.key}
         literals = self._literals_of(segment)
         if literals:
             shared["literals"] = tuple(literals)
@@ -178,6 +206,9 @@ class ClusterLauncher:
         if submit.link or submit.attempt > 1:
             shared.update(link=submit.link, attempt=submit.attempt)
         initial = self._initial(segment, submit)
+        if initial is None and len(elements) == 1:
+            self._send_soon(segment, submit, columns, shared)
+            return
         if initial is None:
             self._send_rows(segment, submit, columns, shared)
             return
@@ -202,16 +233,54 @@ class ClusterLauncher:
         shared: dict[str, Any],
     ) -> None:
         group = self._group(segment)
-        futures = self._executor.send(
-            run_element,
-            [(group, element, submit.attempt) for element in submit.elements],
-            columns,
-            shared,
-            **self._options(segment),
-        )
+        keys = [(group, element, submit.attempt) for element in submit.elements]
+        futures = self._executor.send(run_element, keys, columns, shared, **self._options(segment))
         for element, future in zip(submit.elements, futures, strict=True):
             self._feeds.put(segment.index, element, future, None)
             self._flying[segment.index, element] = future
+
+    def _send_soon(
+        self,
+        segment: Segment,
+        submit: Submit,
+        columns: Sequence[Sequence[Any]],
+        shared: dict[str, Any],
+    ) -> None:
+        """Send one run together with the others that the same events lead to.
+
+        A call to Dask costs as much for one run as for many.
+        """
+        options = self._options(segment)
+        alike = (len(columns), repr(sorted(options.items())), repr(sorted(shared.items())))
+        rows = self._rows.get(alike)
+        if rows is None:
+            rows = self._rows[alike] = _Rows([], [], [], shared, options)
+        if not self._unsent:
+            self._driver.inbox.put(self._send_rest)
+        self._unsent.add(segment.index)
+        element = submit.elements[0]
+        rows.runs.append((segment.index, element))
+        rows.keys.append((self._group(segment), element, submit.attempt))
+        rows.cells.append([column[0] for column in columns])
+
+    def _send_upstreams(self, segment: Segment) -> None:
+        """Send what waits to be sent, where a segment needs the futures of it."""
+        if self._unsent and any(upstream in self._unsent for upstream, _ in segment.inputs):
+            self._send_rest()
+
+    def _send_rest(self) -> Sequence[Event]:
+        """Send all that waits to be sent."""
+        waiting, self._rows = self._rows, {}
+        self._unsent.clear()
+        for rows in waiting.values():
+            columns = [list(column) for column in zip(*rows.cells, strict=True)]
+            futures = self._executor.send(
+                run_element, rows.keys, columns, rows.shared, **rows.options
+            )
+            for run, future in zip(rows.runs, futures, strict=True):
+                self._feeds.put(*run, future, None)
+                self._flying[run] = future
+        return ()
 
     def _group(self, segment: Segment) -> str:
         """What Dask's dashboard groups a segment's futures under: the name of its first task."""
@@ -338,6 +407,7 @@ class ClusterLauncher:
 
     def poll(self) -> Sequence[Event]:
         """Look for futures that died, and for a scheduler that is gone."""
+        self._driver.reporter.lines.flush()
         now = time.monotonic()
         if now - self._looked < max(0.2, len(self._flying) * 1e-5):
             return ()
@@ -463,6 +533,7 @@ class ClusterLauncher:
 
     def cancel(self) -> None:
         """Have nobody run what is still on its way."""
+        self._rows.clear()
         for queue in self._queues.values():
             queue.clear()
         self._executor.cancel(self._flying.values())
@@ -474,6 +545,7 @@ class ClusterLauncher:
         self._close()
 
     def _close(self) -> None:
+        self._driver.reporter.lines.flush()
         self._executor.stop_listening(self.key)
         self._executor.uninstall(self.key)
         if self._credentials is not None:
