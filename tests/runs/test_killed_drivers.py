@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -20,21 +21,15 @@ EXPECTED = sum(2 * x + 1 for x in range(20))
 def start(folder: Path, kind: str, how: str) -> subprocess.Popen[str]:
     """A driver in a process of its own."""
     address = [clusters.cluster().scheduler_address] if kind == "dask" else []
+    script = str(Path(__file__).with_name("killed_flow.py"))
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("killed_flow.py")), str(folder), kind, how]
-        + address,
+        [sys.executable, script, str(folder), kind, how, *address],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env=environment(),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-
-
-def environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def marks(folder: Path) -> dict[str, int]:
