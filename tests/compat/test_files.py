@@ -10,16 +10,20 @@ import pytest
 
 from prefectlite.compat.doctor import examine
 
-FILES = sorted((Path(__file__).parents[1] / "compat_files").glob("*.py"))
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "tests" / "compat_files").glob("*.py"))
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A cluster whose workers were started without the alias, but with what the tasks need."""
     from distributed import LocalCluster
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERVICE_PASSWORD", "hunter2")
+        patch.setenv("PYTHONPATH", str(ROOT))
+        # what tasks write to the working directory is written to that of the workers
+        patch.chdir(tmp_path_factory.mktemp("workers"))
         with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
             yield cluster.scheduler_address
 
