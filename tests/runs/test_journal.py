@@ -16,7 +16,7 @@ import pytest
 import prefectlite
 from prefectlite import Flow, Parameter, runs, task
 from prefectlite.engine.results import LocalResult
-from prefectlite.engine.state import Cancelled
+from prefectlite.engine.state import Cancelled, Mapped
 from prefectlite.executors import LocalExecutor
 from prefectlite.runs import journal as journal_module
 from prefectlite.runs import places
@@ -24,11 +24,10 @@ from prefectlite.runs.places import LocalRun
 from tests.clusters import EXECUTORS, started_executor
 
 
-@pytest.mark.parametrize("kind", EXECUTORS)
-def test_every_change_of_state_is_there(kind: str, tmp_path: Path) -> None:
-    result = LocalResult(dir=tmp_path / "results")
+def eventful_flow(folder: Path) -> Flow:
+    """A stored list, a map with an element that fails once and one that always fails, an end."""
 
-    @task(result=result)
+    @task(result=LocalResult(dir=folder / "results"))
     def load(n: int) -> list[int]:
         return list(range(n))
 
@@ -45,16 +44,18 @@ def test_every_change_of_state_is_there(kind: str, tmp_path: Path) -> None:
     @task
     def tell(x: int) -> None: ...
 
-    with Flow("whole") as flow:
+    with Flow("eventful") as flow:
         n = Parameter("n", default=3)
-        tell.map(flaky.map(load(n), folder=prefectlite.unmapped(str(tmp_path))))
-    state = flow.run(executor=started_executor(kind))
-    assert state is not None
+        tell.map(flaky.map(load(n), folder=prefectlite.unmapped(str(folder))))
+    return flow
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
+def test_every_change_of_state_is_there(kind: str, tmp_path: Path) -> None:
+    eventful_flow(tmp_path).run(executor=started_executor(kind))
     run = runs.load("last")
-    assert run.damage is None
-    assert run.info.state == "Failed"
-    assert run.parameters == {"n": 3}
-    changes = [c for c in run.changes() if c.slug == "flaky-1"]
+    assert (run.damage, run.info.state, run.parameters) == (None, "Failed", {"n": 3})
+    changes = [change for change in run.changes() if change.slug == "flaky-1"]
     by_element = {
         index: [(c.state, c.attempt) for c in changes if c.map_index == index]
         for index in (None, 0, 1, 2)
@@ -70,20 +71,24 @@ def test_every_change_of_state_is_there(kind: str, tmp_path: Path) -> None:
     ]
     assert [attempt for _, attempt in by_element[2]] == [1, 1, 1, 2, 2, 2, 3, 3]
     assert by_element[2][-1][0] == "Failed"
-    traceback = run.tracebacks["flaky-1", 2]
-    assert 'raise KeyError("never")' in traceback
-    assert "Traceback (most recent call last)" in traceback
+    assert {c.worker is not None for c in changes if c.map_index == 0} == {kind == "dask"}
     (loaded,) = run.latest["load-1"].values()
     assert loaded.location is not None
     assert Path(loaded.location).exists()
-    assert {c.worker is not None for c in changes if c.map_index == 0} == {kind == "dask"}
-    states = run.states
-    assert [type(s).__name__ for s in states["flaky-1"].map_states] == [  # type: ignore[attr-defined]
-        "Success",
-        "Success",
-        "Failed",
-    ]
-    assert type(states["tell-1"].map_states[2]).__name__ == "TriggerFailed"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
+def test_states_timings_and_tracebacks_are_there(kind: str, tmp_path: Path) -> None:
+    eventful_flow(tmp_path).run(executor=started_executor(kind))
+    run = runs.load("last")
+    traceback = run.tracebacks["flaky-1", 2]
+    assert 'raise KeyError("never")' in traceback
+    assert "Traceback (most recent call last)" in traceback
+    flaky, tell = run.states["flaky-1"], run.states["tell-1"]
+    assert isinstance(flaky, Mapped)
+    assert isinstance(tell, Mapped)
+    assert [type(state).__name__ for state in flaky.map_states] == ["Success", "Success", "Failed"]
+    assert type(tell.map_states[2]).__name__ == "TriggerFailed"
     attempts = [t for t in run.timings if (t.slug, t.map_index) == ("flaky-1", 2)]
     assert [t.attempt for t in attempts] == [1, 2, 3]
     assert all(t.ended is not None and t.began <= t.ended for t in attempts)
