@@ -26,7 +26,8 @@ TRIGGERS = {
 class Step(Task):
     """Makes a value from its inputs alone, so that every run of it comes to the same.
 
-    What it does is chosen by a checksum of its inputs: it fails, skips, or fails only at first.
+    What it does is chosen by a checksum of its inputs: it fails, skips, loops, or fails only at
+    first.
     """
 
     def __init__(self, salt: int, shape: str, moods: tuple[str, ...], **settings: Any) -> None:
@@ -43,6 +44,8 @@ class Step(Task):
             raise ValueError(f"{self.name} fails with {number}")
         if mood == "skip":
             raise signals.SKIP(f"{self.name} skips")
+        if mood == "loop" and prefectlite.context.get("task_loop_count", 1) < 3:
+            raise signals.LOOP(result=number)
         if mood == "flaky" and prefectlite.context.task_run_count == 1:
             raise ValueError("only at first")
         if self.shape == "number":
