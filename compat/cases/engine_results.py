@@ -73,7 +73,10 @@ def checkpoint_true_without_result(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, checkpoint=True)
 
 
-@case
+@case(
+    differs="The name is made from the run's identifier and the task's slug, so that a value is "
+    "found again after its driver was killed before it could tell where it is (promise 7).",
+)
 def result_default_location(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, result=_local(p, folder))
 
