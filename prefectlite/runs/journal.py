@@ -138,7 +138,7 @@ class Journal:
 
     def _write(self, ends: bool) -> None:
         if not self._holds:
-            self._lock.acquire()
+            self._lock.begin()
             self._holds = True
         now = time.monotonic()
         sync = self._needs_sync or now - self._synced >= SYNC_SECONDS

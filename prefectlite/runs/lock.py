@@ -63,6 +63,12 @@ class Lock:
         self._name = name
         self._beat = time.monotonic()
 
+    def begin(self) -> None:
+        """Take the hold on a run that is new: nobody else can know of it."""
+        self._folder.put(f"{_PREFIX}{1:06d}", self._content())
+        self._name = f"{_PREFIX}{1:06d}"
+        self._beat = time.monotonic()
+
     def _content(self) -> bytes:
         held = {
             "run": self._holder,

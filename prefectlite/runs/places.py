@@ -273,8 +273,7 @@ class StoredRun:
         """Nothing is open between two parts."""
 
     def _part_names(self) -> list[str]:
-        listing = self._store.listing(self._name)
-        return sorted(name for name in listing if name.startswith(f"{JOURNAL}-"))
+        return sorted(name for name in self.names() if name.startswith(f"{JOURNAL}-"))
 
     def journal(self) -> bytes:
         """All parts, up to the first that is missing."""
@@ -322,6 +321,8 @@ class StoredRun:
 
     def names(self) -> list[str]:
         """The names of the files."""
+        # a listing of an earlier moment would not have what other processes wrote since
+        self._store.filesystem.invalidate_cache()
         return list(self._store.listing(self._name))
 
 

@@ -130,6 +130,10 @@ class StoredValues:
         key = (id(store), folder)
         if key not in self._listings:
             try:
+                filesystem = getattr(store, "filesystem", None)
+                if filesystem is not None:
+                    # a listing of an earlier moment would not have what workers wrote since
+                    filesystem.invalidate_cache()
                 self._listings[key] = store.listing(folder)
             except Exception as error:
                 get_logger("runs").warning(

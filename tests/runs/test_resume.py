@@ -592,3 +592,81 @@ def test_dates_stay_those_of_the_earlier_run(tmp_path: Path, broken: Path) -> No
     flow.run(context={"today": "1999-12-31"})
     broken.unlink()
     assert end(flow, flow.run(resume="last"), "today") == "1999-12-31"
+
+
+def test_a_driver_that_died_as_it_began_has_lost_nothing(
+    marks: Marks, stored: LocalResult, broken: Path
+) -> None:
+    """The resumed run has its header in the journal, and not yet the states it starts from."""
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    broken.unlink()
+    flow.run(resume="last")
+    marks.taken()
+    info, first = runs.list_runs()
+    path = Path(info.place, "journal")
+    data = path.read_bytes()
+    header = 8 + int.from_bytes(data[:4], "little")
+    for cut in (header, header + 30):
+        path.write_bytes(data[:cut])
+        Path(info.place, "end").unlink(missing_ok=True)
+        for folder in Path(first.place).parent.iterdir():
+            if folder not in (Path(info.place), Path(first.place)):
+                for file in folder.iterdir():
+                    file.unlink()
+                folder.rmdir()
+        state = flow.run(resume="last")
+        assert runs.list_runs()[0].resumes == info.run_id
+        assert end(flow, state, "total") == 36
+        assert marks.taken() == {"total": 1}
+
+
+def test_a_journal_that_was_cut_anywhere_is_resumed(
+    marks: Marks, stored: LocalResult, broken: Path
+) -> None:
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    broken.unlink()
+    marks.taken()
+    info = runs.list_runs()[0]
+    path = Path(info.place, "journal")
+    data = path.read_bytes()
+    header = 8 + int.from_bytes(data[:4], "little")
+    for cut in range(header, len(data), 97):
+        path.write_bytes(data[:cut])
+        state = flow.run(resume=info.run_id)
+        assert end(flow, state, "total") == 36
+        # what was stored is found by its name, where the journal does not tell of it
+        assert marks.taken() == {"add6": 1, "total": 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flattened_maps_are_gone_on_with(
+    kind: str, marks: Marks, stored: LocalResult, broken: Path
+) -> None:
+    @task(result=stored)
+    def split(n: int) -> list[int]:
+        marks(f"split{n}")
+        return list(range(n))
+
+    @task(result=stored)
+    def double(x: int) -> int:
+        count = marks(f"double{x}")
+        if x == 2 and count == 1 and broken.exists():
+            raise ValueError
+        return 2 * x
+
+    @task
+    def total(values: list[int]) -> int:
+        marks("total")
+        return sum(values)
+
+    with Flow("flat") as flow:
+        total(double.map(prefectlite.flatten(split.map([1, 3, 2]))))
+    executor = started_executor(kind)
+    flow.run(executor=executor)
+    broken.unlink()
+    marks.taken()
+    state = flow.run(executor=executor, resume="last")
+    assert end(flow, state, "total") == 8
+    assert marks.taken() == {"double2": 1, "total": 1}
