@@ -70,9 +70,7 @@ class Server:
     def start(self) -> None:
         """Start the process, and wait until it answers."""
         log = (self.folder / "log.txt").open("ab")
-        self._process = subprocess.Popen(
-            self.command(), stdout=log, stderr=log, cwd=self.folder
-        )
+        self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
         log.close()
         for _ in range(600):
             if self._process.poll() is not None:
@@ -126,6 +124,8 @@ class S3Server(Server):
         ]
         (self.folder / "identities.json").write_text(json.dumps({"identities": identities}))
         (self.folder / "data").mkdir()
+        # a bucket begins with one volume, not with seven: tests make many buckets
+        (self.folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
 
     def command(self) -> list[str]:
         ports = self.ports
@@ -148,7 +148,7 @@ class S3Server(Server):
             "-s3.port.iceberg=0",
             f"-s3.config={self.folder / 'identities.json'}",
             "-master.volumeSizeLimitMB=512",
-            "-volume.max=200",
+            "-volume.max=2000",
         ]
 
     def is_up(self) -> bool:

@@ -14,6 +14,7 @@ import dis
 import functools
 import hashlib
 import inspect
+import sys
 import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 _hashes: dict[int, tuple[Any, str]] = {}
 
-# numbers that say where in a file something stands, and not what it does
-_SKIPPED_CONSTANTS = frozenset({"<genexpr>", "<lambda>"})
+# the flag of Python 3.13 for a function with a docstring
+_HAS_DOCSTRING = 0x4000000
 
 
 def code_hash(task: Task) -> str:
@@ -85,6 +86,16 @@ def _package_of(function: Any) -> str:
 
 def _is_no_function(function: Any) -> bool:
     return isinstance(function, functools.partial)
+
+
+def _docstring(code: types.CodeType) -> str | None:
+    """The docstring among a function's constants, where the first of them is one."""
+    if not code.co_consts or code.co_name.startswith("<"):
+        return None
+    if sys.version_info >= (3, 13) and not code.co_flags & _HAS_DOCSTRING:
+        return None
+    first = code.co_consts[0]
+    return first if isinstance(first, str) else None
 
 
 class _Digest:
@@ -220,7 +231,7 @@ class _Digest:
         """Take in what code does; give the globals it names, with the attributes that follow."""
         named: set[tuple[str, ...]] = set()
         path: tuple[str, ...] = ()
-        docstring = code.co_consts[0] if code.co_flags & inspect.CO_NEWLOCALS else None
+        docstring = _docstring(code)
         for instruction in dis.get_instructions(code):
             operation, argument = instruction.opname, instruction.argval
             if operation in ("RESUME", "NOP", "CACHE", "EXTENDED_ARG"):
@@ -237,7 +248,7 @@ class _Digest:
             if isinstance(argument, types.CodeType):
                 named |= self._add_code(argument)
             elif operation.startswith(("LOAD_CONST", "RETURN_CONST", "LOAD_SMALL_INT")):
-                if argument is not docstring or not isinstance(docstring, str):
+                if docstring is None or argument is not docstring:
                     self._add_value(argument)
             elif isinstance(argument, (str, int)) and "JUMP" not in operation:
                 self._put(argument)

@@ -21,6 +21,7 @@ from prefectlite.engine.targets import (
     Shelf,
     TargetBook,
     is_plain_store,
+    placed,
     result_of,
     with_hashes,
 )
@@ -103,36 +104,32 @@ class Lookup:
         result = result_of(planned.task, self._driver.scope.flow_result)
         if result is None:
             return
-        plain = is_plain_store(result)
         shelf = self._book.shelf(planned.index)
         if shelf is None:
-            if not plain and not isinstance(planned.task.target, str):
-                return
-            shelf = Shelf(planned.task, planned.name, result)  # type: ignore[arg-type]
+            shelf = Shelf(planned.task, planned.name, result)
             self._book.add(planned.index, shelf)
-        length = self._driver.run_state.runs[segment.index].length or 0
-        suggested = self._suggested(planned)
-        if length > 1 and isinstance(planned.task.target, str):
-            named = fields_of(planned.task.target)
-            if not named & (_VARIES | {edge.key for edge in planned.edges if edge.mapped}):
-                shelf.all_at_one(suggested)
-                return
-        if not plain:
-            return
-        located = []
         if planned.index not in self._fillers:
             self._fillers[planned.index] = self._filler(planned)
         values_of = self._fillers[planned.index]
         if values_of is None:
             return
+        suggested = self._suggested(planned)
+        length = self._driver.run_state.runs[segment.index].length or 0
+        if length > 1 and isinstance(planned.task.target, str):
+            named = fields_of(planned.task.target)
+            if not named & (_VARIES | {edge.key for edge in planned.edges if edge.mapped}):
+                shelf.all_at_one(suggested)
+                return
+        located = []
         for element in elements:
             values = values_of(element)
             if values is None:
                 continue
             owner = f"target of task '{planned.name}[{element}]'"
-            shelf.put(element, shelf.result.placed(values, owner), suggested)
+            shelf.put(element, placed(result, values, owner), suggested)
             located.append(element)
-        if shelf.conflict is None and self._driver.scope.checkpointing is not False:
+        is_looked_for = shelf.conflict is None and self._driver.scope.checkpointing is not False
+        if is_looked_for and is_plain_store(result):
             shelf.look(located)
 
     def _suggested(self, planned: PlannedTask) -> list[str]:

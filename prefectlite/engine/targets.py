@@ -127,8 +127,16 @@ def _locate(run: TaskRun, result: Result) -> str:
         UnknownTemplateKeyError: It names a key that there is not.
         ResultError: A callable gave none, or a value takes it out of the folder.
     """
-    values = location_values(run, result)
-    owner = _owner(run)
+    return placed(result, location_values(run, result), _owner(run))
+
+
+def placed(result: Result, values: Mapping[str, Any], owner: str) -> str:
+    """The location of a result, filled in; of a user's own class too.
+
+    Raises:
+        UnknownTemplateKeyError: It names a key that there is not.
+        ResultError: A callable gave none, or a value takes it out of the folder.
+    """
     if isinstance(result, StoredResult):
         return result.placed(values, owner)
     if isinstance(result.location, str):
@@ -212,10 +220,11 @@ class Shelf:
     `missing` the elements whose target is not.
     """
 
-    def __init__(self, task: Task, name: str, result: StoredResult) -> None:
+    def __init__(self, task: Task, name: str, result: Result) -> None:
         self.task = task
         self.name = name
-        self.result = result
+        # looked into and read from only where it is a plain store
+        self.result: Any = result
         self.locations: dict[int, str] = {}
         self.found: dict[int, int] = {}
         self.missing: set[int] = set()

@@ -1,0 +1,249 @@
+"""Targets: templates and callables, hashes, two elements at one location, paths that leave."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefectlite import Flow, Parameter, task, unmapped
+from prefectlite.core.task import Task
+from prefectlite.engine.code_hash import code_hash, inputs_hash
+from prefectlite.engine.results import LocalResult
+from prefectlite.engine.state import Failed, State, Success
+from prefectlite.exceptions import ResultError
+from tests.clusters import EXECUTORS, executor_of_kind
+
+
+def mapped(target: Any, values: list[Any], result: Any, **settings: Any) -> tuple[Flow, Any]:
+    @task(target=target, result=result, **settings)
+    def one(x: Any, y: int) -> Any:
+        return x
+
+    with Flow("targets") as flow:
+        made = one.map(values, unmapped(1))
+    return flow, made
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
+@pytest.mark.parametrize("target", ["one.pkl", "{x}.pkl", "{y}-{task_name}.pkl"])
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_two_elements_at_one_location(
+    kind: str, target: str, batch_size: int | None, tmp_path: Path
+) -> None:
+    flow, made = mapped(target, [1, 2, 1], LocalResult(dir=tmp_path), batch_size=batch_size)
+    state = flow.run(executor=executor_of_kind(kind))
+    assert state.is_failed()
+    assert list(tmp_path.iterdir()) == []
+    message = str(state.result[made].map_states[0].message)
+    other = 2 if target == "{x}.pkl" else 1
+    for part in (f"Elements 0 and {other} of task 'one'", "{map_index}", target):
+        assert part in message
+
+
+def test_two_elements_at_one_location_by_a_callable(tmp_path: Path) -> None:
+    flow, made = mapped(lambda **values: "same", [1, 2], LocalResult(dir=tmp_path))
+    state = flow.run()
+    assert "Elements 0 and 1" in str(state.result[made].map_states[1].message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["local", "dask"])
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        ("{x}", "../evil"),
+        ("{x}", "/etc/evil"),
+        ("{x}", "a/../../evil"),
+        ("in/{x}", "../../evil"),
+        (lambda x, **values: x, "../evil"),
+        (lambda x, **values: x, "/etc/evil"),
+    ],
+)
+def test_a_value_cannot_leave_the_folder(
+    kind: str, value: str, target: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+
+    @task(target=target, result=LocalResult(dir=folder))
+    def one(x: str) -> int:
+        return 1
+
+    with Flow("leaves") as flow:
+        made = one(Parameter("x"))
+    state = flow.run(parameters={"x": value}, executor=executor_of_kind(kind)).result[made]
+    assert isinstance(state, Failed)
+    assert "leads out of" in str(state.message)
+    assert "'one'" in str(state.message)
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_what_the_author_wrote_may_be_anywhere(tmp_path: Path) -> None:
+    result = LocalResult(dir=tmp_path / "in")
+    for location in (str(tmp_path / "out" / "{x}.pkl"), "../out/{x}.pkl"):
+        result.location = location
+        written = result.write(1, x="name")
+        assert Path(str(written.location)).resolve() == tmp_path / "out" / "name.pkl"
+        with pytest.raises(ResultError, match="leads out of"):
+            result.write(1, x="../name")
+
+
+def raises(**values: Any) -> str:
+    raise ZeroDivisionError("no place")
+
+
+@pytest.mark.parametrize(
+    ("target", "parts"),
+    [
+        ("{nokey}", ["KeyError('nokey')", "Known are", "x", "map_index", "task_name", "'one"]),
+        (raises, ["'raises'", "no place", "'one"]),
+        (lambda **values: None, ["returned None", "'one"]),
+        ("{x:%Y}", ["cannot be filled in", "'one"]),
+    ],
+)
+def test_targets_of_no_use(target: Any, parts: list[str], tmp_path: Path) -> None:
+    flow, made = mapped(target, ["a", "b"], LocalResult(dir=tmp_path))
+    state = flow.run().result[made].map_states[0]
+    assert isinstance(state, Failed)
+    for part in parts:
+        assert part in str(state.message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_names_context_parameters_inputs_and_dates(tmp_path: Path) -> None:
+    target = "{date:%Y}/{flow_name}/{p}/{task_name}-{map_index}-{x}-{config.debug}.pkl"
+
+    @task(target=target, result=LocalResult(dir=tmp_path))
+    def one(x: int) -> int:
+        return x
+
+    with Flow("keys") as flow:
+        flow.add_task(Parameter("p", default="q"))
+        made = one.map([7])
+    state = flow.run()
+    location = Path(state.result[made].map_states[0]._result.location)
+    assert location.relative_to(tmp_path).parts[1:] == ("keys", "q", "one-0-7-False.pkl")
+
+
+def run(target: str, folder: Path, function: Callable[..., Any], value: Any) -> State:
+    with Flow("hashes") as flow:
+        made = task(function, name="one", target=target, result=LocalResult(dir=folder))(value)
+    return flow.run().result[made]
+
+
+def test_another_input_is_another_target(tmp_path: Path) -> None:
+    def one(x: Any) -> Any:
+        return x
+
+    kinds = [
+        type(run("{inputs_hash}.pkl", tmp_path, one, value)).__name__
+        for value in ({"a": [1]}, {"a": [2]}, {"a": [1]}, "text", "text")
+    ]
+    assert kinds == ["Success", "Success", "Cached", "Success", "Cached"]
+
+
+def test_another_function_is_another_target(tmp_path: Path) -> None:
+    def one(x: int) -> int:
+        return x + 1
+
+    def other(x: int) -> int:
+        return x + 2
+
+    other.__qualname__ = one.__qualname__
+    assert isinstance(run("{code_hash}.pkl", tmp_path, one, 1), Success)
+    assert run("{code_hash}.pkl", tmp_path, one, 1).is_cached()
+    assert isinstance(run("{code_hash}.pkl", tmp_path, other, 1), Success)
+
+
+def test_inputs_that_cannot_be_told_apart() -> None:
+    with pytest.raises(ResultError, match="'x'"):
+        inputs_hash({"x": object()})
+
+
+def hash_of(source: str, name: str = "f", wrap: Callable[[Any], Any] | None = None) -> str:
+    """The hash of a function in a module of this text."""
+    module: dict[str, Any] = {"__name__": "package.module", "functools": functools}
+    exec(compile(source, "package/module.py", "exec"), module)
+    made = module[name]
+    return code_hash(made if isinstance(made, Task) else task(made))
+
+
+BASE = """
+SCALE = 2
+TABLE = {"a": [1]}
+def helper(x): return x * SCALE
+class Tool:
+    factor = 1
+    def use(self, x): return x * self.factor
+def deco(g):
+    @functools.wraps(g)
+    def inner(*a, **k): return g(*a, **k)
+    return inner
+def make(n):
+    def inner(x): return x + n
+    return inner
+def f(x, y=1):
+    z = [helper(i) for i in range(x)]
+    return Tool().use(sum(z)) + y + TABLE["a"][0]
+g = functools.partial(f, y=3)
+c = make(1)
+@deco
+def d(x): return f(x)
+"""
+
+
+@pytest.mark.parametrize("name", ["f", "d"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SCALE = 2", "SCALE = 3"),
+        ('{"a": [1]}', '{"a": [2]}'),
+        ("x * SCALE", "x + SCALE"),
+        ("factor = 1", "factor = 2"),
+        ("x * self.factor", "x - self.factor"),
+        ("y=1", "y=2"),
+        ("range(x)", "range(x + 1)"),
+        ("+ y +", "- y +"),
+    ],
+)
+def test_what_changes_a_code_hash(name: str, old: str, new: str) -> None:
+    assert old in BASE
+    assert hash_of(BASE, name) != hash_of(BASE.replace(old, new), name)
+
+
+def test_closures_partials_and_wrappers_change_a_code_hash() -> None:
+    assert hash_of(BASE, "c") != hash_of(BASE.replace("make(1)", "make(2)"), "c")
+    assert hash_of(BASE, "d") != hash_of(BASE.replace("g(*a, **k)", "g(*a)"), "d")
+    assert hash_of(BASE, "d") != hash_of(BASE.replace("return f(x)", "return f(x) + 1"), "d")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SCALE = 2", "# twice\n\nSCALE = 2  # as before"),
+        ("def helper(x): ", 'def helper(x):\n    "Scale it."\n    # so\n    '),
+        ("def f(x, y=1):", "def f(x: int, y: int = 1) -> int:"),
+        ("def make", "def unused(): pass\ndef make"),
+    ],
+)
+def test_what_does_not_change_a_code_hash(old: str, new: str) -> None:
+    assert hash_of(BASE) == hash_of(BASE.replace(old, new))
+
+
+def test_a_class_of_tasks_has_a_code_hash() -> None:
+    class Add(Task):
+        def __init__(self, n: int) -> None:
+            self.n = n
+            super().__init__()
+
+        def run(self, x: int) -> int:
+            return self.more(x)
+
+        def more(self, x: int) -> int:
+            return x + self.n
+
+    assert code_hash(Add(1)) == code_hash(Add(1))
+    assert code_hash(Add(1)) != code_hash(Add(2))
