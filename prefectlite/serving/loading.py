@@ -211,6 +211,7 @@ class Loader:
             self.log.info("%s: removed, it is no longer served", flow)
             flow.events.clear()
             flow.queue.clear()
+            flow.due.clear()
             flow.has_more = False
 
     def _update(
@@ -258,17 +259,9 @@ class Loader:
                 shown(run["event"]),
             )
             flow.count("ended with the server")
-        if entry["queue"]:
-            self.log.warning(
-                "%s: %d events that were waiting when the server ended are left out: %s",
-                flow,
-                len(entry["queue"]),
-                ", ".join(shown(at) for at in entry["queue"][:5]),
-            )
-            flow.count("missed", len(entry["queue"]))
-        if told["missed_count"]:
-            missed = [Event(at, parameters) for at, parameters in told["missed"]]
-            self.missed(flow, missed, told["missed_count"])
+        missed = [Event(at, parameters) for at, parameters in (*entry["queue"], *told["missed"])]
+        if missed:
+            self.missed(flow, missed, len(entry["queue"]) + told["missed_count"])
 
     def _told_next(self, what: str, flow: ServedFlow, events: list[Event]) -> None:
         if events:

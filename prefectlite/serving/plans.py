@@ -69,7 +69,9 @@ class ServedFlow:
     events: deque[Event] = field(default_factory=deque)
     # Whether the schedule has more events than these.
     has_more: bool = False
+    # Events that wait for the run before them, and those that wait for a free worker.
     queue: deque[Event] = field(default_factory=deque)
+    due: deque[Event] = field(default_factory=deque)
     running: list[Run] = field(default_factory=list)
     # The last event that was run, skipped or told as missed.
     handled: float = 0.0

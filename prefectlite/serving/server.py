@@ -46,7 +46,7 @@ class Server:
         )
         self.earlier = earlier
         # Flows with an event that is due, in the order in which they wait for a free worker.
-        self.due: deque[tuple[ServedFlow, Event]] = deque()
+        self.due: deque[ServedFlow] = deque()
         self.runs: list[Run] = []
         self.started = time.time()
         self.stops_asked = 0
@@ -176,9 +176,8 @@ class Server:
 
     def _due(self, flow: ServedFlow, event: Event) -> None:
         """An event's time has come: run it, have it wait, or leave it out."""
-        waits = any(waiting is flow for waiting, _ in self.due)
-        if not (flow.running or waits or flow.queue) or self.options.overlap == "allow":
-            self.due.append((flow, event))
+        if not (flow.running or flow.due or flow.queue) or self.options.overlap == "allow":
+            self._wait_for_worker(flow, event)
         elif self.options.overlap == "queue":
             flow.queue.append(event)
             self.log.info("%s: the event of %s waits for the run before it", flow, event)
@@ -210,12 +209,17 @@ class Server:
 
     def _start_due(self, now: float) -> None:
         for flow in self._flows():
-            waits = any(waiting is flow for waiting, _ in self.due)
-            if flow.queue and not flow.running and not waits:
-                self.due.append((flow, flow.queue.popleft()))
+            if flow.queue and not flow.running and not flow.due:
+                self._wait_for_worker(flow, flow.queue.popleft())
         while self.due and len(self.runs) < self.options.workers:
-            flow, event = self.due.popleft()
-            self._start(flow, event, now)
+            flow = self.due.popleft()
+            # a flow that was removed has none any more
+            if flow.due:
+                self._start(flow, flow.due.popleft(), now)
+
+    def _wait_for_worker(self, flow: ServedFlow, event: Event) -> None:
+        flow.due.append(event)
+        self.due.append(flow)
 
     def _start(self, flow: ServedFlow, event: Event, now: float) -> None:
         self.number += 1
@@ -300,7 +304,8 @@ class Server:
 
     def _leave_waiting_events(self) -> None:
         for flow in self._flows():
-            waiting = [event for one, event in self.due if one is flow] + list(flow.queue)
+            waiting = [*flow.due, *flow.queue]
+            flow.due.clear()
             flow.queue.clear()
             if waiting:
                 flow.count("missed", len(waiting))

@@ -105,7 +105,7 @@ def _entry(flow: ServedFlow) -> dict[str, Any]:
             {"event": run.event.at, "process": run.process.pid, "since": run.started}
             for run in flow.running
         ],
-        "queue": [event.at for event in flow.queue],
+        "queue": [[event.at, event.parameters] for event in (*flow.due, *flow.queue)],
         "last": flow.last,
         "counts": flow.counts,
     }
@@ -150,7 +150,9 @@ def _flow_lines(flow: dict[str, Any]) -> list[str]:
         for run in flow["running"]
     ]
     if flow["queue"]:
-        lines.append(f"  waiting: {len(flow['queue'])} events, from {shown(flow['queue'][0])} on")
+        lines.append(
+            f"  waiting: {len(flow['queue'])} events, from {shown(flow['queue'][0][0])} on"
+        )
     last = flow["last"]
     if last:
         lines.append(
