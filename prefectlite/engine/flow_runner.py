@@ -286,7 +286,7 @@ class _FlowRun:
             self._run_known(plan, states, scope, reporter)
             executor = request.executor
             self.journal = open_journal(
-                plan, states.given, request.values, executor, self.flow_run
+                plan, states.given, request.values, executor, self.flow_run, self.flow.result
             )
             if self.journal is not None:
                 reporter.readers.append(self.journal.take)

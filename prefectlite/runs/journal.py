@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 # failures are on the disk before anything else happens, what finished well at the latest after
 SYNC_SECONDS = 1.0
 CANCEL_SECONDS = 1.0
+# a run that stores values waits for the beginning of its journal, so long at most
+BEGIN_SECONDS = 5.0
 # a journal that cannot be written is tried again, and keeps so much in memory until then
 RETRY_SECONDS = 5.0
 MOST_BYTES_KEPT = 64 << 20
@@ -64,6 +67,8 @@ class Journal:
         self.folder = folder
         self.step_seconds = folder.flush_seconds
         self.has_ended = False
+        # set once the beginning is written, or cannot be
+        self.has_begun = threading.Event()
         self.changes: deque[StateChange] = deque()
         # the engine's threads do no more than this
         self.take = self.changes.append
@@ -144,6 +149,7 @@ class Journal:
         sync = self._needs_sync or now - self._synced >= SYNC_SECONDS
         self.folder.append(b"".join(self._unwritten), sync)
         self._unwritten.clear()
+        self.has_begun.set()
         self._is_unsynced = not sync
         if sync:
             self._needs_sync, self._synced = False, now
@@ -180,6 +186,7 @@ class Journal:
     def _degrade(self, error: Exception) -> None:
         """Say once that the journal is not written, and go on without."""
         self._retry = time.monotonic() + RETRY_SECONDS
+        self.has_begun.set()
         if not self._warned:
             self._warned = True
             get_logger("runs").warning(
@@ -204,6 +211,7 @@ def open_journal(
     values: Mapping[str, Any],
     executor: Executor,
     run: FlowRun,
+    flow_result: Result | None,
 ) -> Journal | None:
     """Begin the journal of a run.
 
@@ -213,6 +221,7 @@ def open_journal(
         values: The context of the run.
         executor: Where it runs.
         run: The run.
+        flow_result: Where tasks without a result of their own keep their values.
 
     Returns:
         The journal; None where `runs.journal` of the configuration says that there is none.
@@ -252,7 +261,20 @@ def open_journal(
         runs.open(folder_name(run.flow_run_id, start)), header, run, carried, start, secrets
     )
     writer.add(journal)
+    if _stores_values(plan, flow_result):
+        # a value that is stored before the journal names the run would not be found again
+        journal.has_begun.wait(BEGIN_SECONDS)
     return journal
+
+
+def _stores_values(plan: Plan, flow_result: Result | None) -> bool:
+    if context.config.flows.checkpointing is False:
+        return False
+    return any(
+        (flow_result if planned.task.result is None else planned.task.result) is not None
+        for planned in plan.tasks
+        if not planned.known
+    )
 
 
 def _versions() -> dict[str, str]:

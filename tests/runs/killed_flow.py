@@ -71,10 +71,11 @@ def main() -> None:
     executor: Any = {
         "local": LocalExecutor,
         "threads": lambda: LocalDaskExecutor(scheduler="threads", num_workers=2),
+        "processes": lambda: LocalDaskExecutor(scheduler="processes", num_workers=2),
         "dask": lambda: DaskExecutor(address[0]),
     }[kind]()
     flow = flow_of(folder, how)
-    resume = "last" if runs.list_runs() else None
+    resume = "last" if runs.list_runs(flow_name="killed") else None
     state = flow.run(executor=executor, resume=resume)
     assert state is not None
     (end,) = flow.get_tasks("total")
