@@ -73,7 +73,7 @@ def kill_at_random(process: subprocess.Popen[str], folder: Path, moment: float) 
 @pytest.mark.parametrize("kind", ["local", "threads", "dask"])
 def test_what_was_stored_is_not_run_again(kind: str, how: str, tmp_path: Path) -> None:
     dice = random.Random(f"{kind}-{how}")
-    for _ in range(3):
+    for _ in range(2):
         process = start(tmp_path, kind, how)
         kill_at_random(process, tmp_path, dice.uniform(0.0, 0.25))
         done = stored(tmp_path, how)
