@@ -20,6 +20,7 @@ from distributed.client import Future
 
 from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError
 from prefectlite.executors.base import Executor, Kind
+from prefectlite.executors.dask_encryption import check_encryption
 from prefectlite.executors.dask_worker import Luggage
 from prefectlite.utilities.importtools import import_object
 from prefectlite.utilities.logging import get_logger
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # a future in one of these states will not bring a value any more
 LOST = frozenset({"error", "lost", "cancelled"})
+LOCAL_DASHBOARD = "127.0.0.1:8787"
 
 
 class DaskExecutor(Executor):
@@ -96,6 +98,9 @@ class DaskExecutor(Executor):
             if self.cluster_class is distributed.LocalCluster:
                 level = logging.WARNING if self.debug else logging.CRITICAL
                 self.cluster_kwargs.setdefault("silence_logs", level)
+                if not {"host", "interface"} & self.cluster_kwargs.keys():
+                    # Dask's own default is a dashboard that every machine of the network reaches
+                    self.cluster_kwargs.setdefault("dashboard_address", LOCAL_DASHBOARD)
         self.batch_size = batch_size
         self.client: Client | None = None
 
@@ -183,6 +188,8 @@ class DaskExecutor(Executor):
 
     @contextmanager
     def _connect(self, where: Any) -> Iterator[Client]:
+        if isinstance(where, str):
+            check_encryption(where, self.client_kwargs.get("security"))
         try:
             client = distributed.Client(where, **self.client_kwargs)
         except (OSError, asyncio.TimeoutError, ValueError) as error:

@@ -18,11 +18,21 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefectlite.exceptions import WorkerLostError
 
 Answer = Callable[[Any], None]
+
+
+class Luggage(NamedTuple):
+    """Bytes that many calls share: each process gets them once, by its socket and no file."""
+
+    name: str
+    payload: bytes
+
+
+_Work = tuple[bytes, Answer, Answer, Luggage | None]
 _START = "from prefectlite.executors.process_pool import serve; serve({})"
 
 
@@ -34,7 +44,7 @@ class ProcessPool:
     """
 
     def __init__(self, size: int) -> None:
-        self._work: queue.SimpleQueue[tuple[bytes, Answer, Answer] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closing = False
         self._children: list[Child | None] = [None] * size
         self._threads = [
@@ -55,7 +65,13 @@ class ProcessPool:
             if child is not None:
                 child.end()
 
-    def call(self, request: bytes, on_message: Answer, on_answer: Answer) -> None:
+    def call(
+        self,
+        request: bytes,
+        on_message: Answer,
+        on_answer: Answer,
+        luggage: Luggage | None = None,
+    ) -> None:
         """Have a process call a function.
 
         Args:
@@ -63,19 +79,22 @@ class ProcessPool:
             on_message: Called with each message, in a thread of the pool.
             on_answer: Called with what the function returned, or with a `WorkerLostError` where
                 the process died, in a thread of the pool.
+            luggage: What the process must have been given before; see `take_luggage`.
         """
-        self._work.put((request, on_message, on_answer))
+        self._work.put((request, on_message, on_answer, luggage))
 
     def _serve(self, number: int) -> None:
         while True:
             work = self._work.get()
             if work is None or self._closing:
                 return
-            request, on_message, on_answer = work
+            request, on_message, on_answer, luggage = work
             child = self._children[number]
             if child is None:
                 child = self._children[number] = Child()
             try:
+                if luggage is not None:
+                    child.give(luggage)
                 answer = child.ask(request, on_message)
             except (EOFError, OSError):
                 self._children[number] = None
@@ -99,6 +118,17 @@ class Child:
                 start_new_session=True,
             )
         self._connection = Connection(ours.detach())
+        self._given: set[str] = set()
+
+    def give(self, luggage: Luggage) -> None:
+        """Have the process keep luggage, unless it was given that before.
+
+        Raises:
+            EOFError: The process ended.
+        """
+        if luggage.name not in self._given:
+            self.ask(pickle.dumps((_keep, (luggage.name, luggage.payload)), protocol=5), _ignore)
+            self._given.add(luggage.name)
 
     def ask(self, request: bytes, on_message: Answer, seconds: float | None = None) -> Any:
         """Have the process call a function, and wait for what it returns.
@@ -139,6 +169,22 @@ class Child:
             self._process.kill()
             code = self._process.wait()
         return code
+
+
+_luggage: dict[str, bytes] = {}
+
+
+def _keep(name: str, payload: bytes) -> None:
+    _luggage[name] = payload
+
+
+def take_luggage(name: str) -> bytes | None:
+    """What this process was given under a name; it forgets it then."""
+    return _luggage.pop(name, None)
+
+
+def _ignore(message: Any) -> None:
+    return None
 
 
 _to_driver: Connection | None = None

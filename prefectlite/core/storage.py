@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefectlite import configuration
+from prefectlite.engine.storage.trust import check_trust
 from prefectlite.exceptions import FlowStorageError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def write_flow(flow: Flow, fpath: str | os.PathLike[str] | None) -> str:
     Raises:
         FileNotFoundError: the folder of ``fpath`` does not exist.
     """
-    import tempfile
+    import uuid
 
     import cloudpickle
 
@@ -58,17 +59,16 @@ def write_flow(flow: Flow, fpath: str | os.PathLike[str] | None) -> str:
     else:
         path = Path(fpath)
     content = cloudpickle.dumps(flow)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        # the rights are those that the umask leaves; to ask for the umask is to change it for all
+        # threads, for a moment
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o664)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        # mkstemp's files are private; this one is to be as readable as any new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return str(path)
 
@@ -91,7 +91,12 @@ def read_flow(fpath: str | os.PathLike[str]) -> Any:
     path = Path(fpath)
     if not path.is_absolute() and not path.exists():
         path = default_path(str(fpath))
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        try:
+            check_trust(str(path), os.fstat(file.fileno()))
+        except PermissionError as error:
+            raise FlowStorageError(f"The flow in {path} is not read: {error}.") from None
+        content = file.read()
     try:
         return cloudpickle.loads(content)
     except Exception as error:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from pathlib import Path
 
 from prefectlite.engine.portable import dumps
 from prefectlite.engine.remote import Block, ElementRun, Feeds, RunRecord, shared_run
 from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
 from prefectlite.engine.storage.credentials import take_over
-from prefectlite.executors.process_pool import send_message
+from prefectlite.executors.process_pool import send_message, take_luggage
 
 
-def _payload(path: str) -> bytes:
-    payload, credentials = pickle.loads(Path(path).read_bytes())
+def _payload(run: str) -> bytes | None:
+    packed = take_luggage(run)
+    if packed is None:
+        return None
+    payload, credentials = pickle.loads(packed)
     take_over(credentials)
     return bytes(payload)
 
 
 def run_in_process(
-    path: str,
     run: str,
     segment: int,
     element: int,
@@ -34,8 +35,8 @@ def run_in_process(
     """Run one element of a segment.
 
     Args:
-        path: The file with the pickled `SharedRun` and its credentials, read on first use.
-        run: The run's key.
+        run: The run's key, and the name of the luggage with the pickled `SharedRun` and its
+            credentials.
         segment: The segment's index.
         element: The element.
         link: The position of the first task to run.
@@ -48,7 +49,7 @@ def run_in_process(
         The pickled block and record.
     """
     try:
-        shared = shared_run(run, lambda: _payload(path))
+        shared = shared_run(run, lambda: _payload(run))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))

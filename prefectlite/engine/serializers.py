@@ -437,6 +437,21 @@ class CompressedSerializer(Serializer):
         return self._serializer.deserialize(self._decompress(value, **self._decompress_kwargs))
 
 
+def runs_code(serializer: Serializer) -> bool:
+    """Whether reading what a serializer wrote runs code that is in it: whether it is a pickle.
+
+    A class of a user's own counts where it is a subclass of `PickleSerializer`.
+
+    Args:
+        serializer: the serializer.
+    """
+    while isinstance(serializer, CompressedSerializer):
+        serializer = serializer._serializer
+    if isinstance(serializer, PandasSerializer):
+        return serializer.file_type in ("pickle", "hdf")
+    return isinstance(serializer, PickleSerializer)
+
+
 def _zstd() -> tuple[Callable[..., bytes], Callable[..., bytes]]:
     """The two functions of whichever library of zstd there is: Python's own, or zstandard."""
     for name in ("compression.zstd", "zstandard", "zstd"):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pickle
-import tempfile
 import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Event, Finished, Lost, Release, Submit, Waiting
@@ -21,6 +19,7 @@ from prefectlite.engine.run_state import flat_items
 from prefectlite.engine.state import Failed, State
 from prefectlite.engine.upstream import summarise
 from prefectlite.exceptions import SerializationError, WorkerLostError
+from prefectlite.executors.process_pool import Luggage
 
 if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
@@ -54,14 +53,8 @@ class ProcessLauncher:
         self._waiting: list[Iterator[tuple[Submit, int]]] = []
         self._lost: dict[tuple[int, int], int] = {}
         self.key = uuid.uuid4().hex
-        with tempfile.NamedTemporaryFile(prefix="prefectlite-", delete=False) as file:
-            self._path = file.name
-            try:
-                # one file that only this user can read, and that is gone after the run
-                pickle.dump(pack_run(driver, self.key, all_values=True), file)
-            except BaseException:
-                Path(self._path).unlink()
-                raise
+        packed = pickle.dumps(pack_run(driver, self.key, all_values=True), protocol=5)
+        self._luggage = Luggage(self.key, packed)
 
     def submit(self, submit: Submit) -> Sequence[Event]:
         """Take the submission; hand over what there are free slots for."""
@@ -82,7 +75,8 @@ class ProcessLauncher:
                 events.append(self._fail(submit, element, submit.link, self._unsendable(error)))
                 continue
             self._free -= 1
-            self._pool.call(request, self._message, _Answer(self, submit, element))
+            answer = _Answer(self, submit, element)
+            self._pool.call(request, self._message, answer, self._luggage)
         return events
 
     def _request(self, submit: Submit, element: int) -> bytes:
@@ -97,7 +91,7 @@ class ProcessLauncher:
             previous = Block(None, {before: self._driver.states.get(before, element)})
         initial = self._driver.states.initial(segment.tasks[submit.link :], element)
         numbers = (segment.index, element, submit.link, submit.attempt)
-        return dumps((run_in_process, (self._path, self.key, *numbers, feeds, previous, initial)))
+        return dumps((run_in_process, (self.key, *numbers, feeds, previous, initial)))
 
     def _feed(self, upstream: int, link: Link, element: int) -> Any:
         states, runs = self._driver.states, self._driver.run_state.runs[upstream]
@@ -175,14 +169,9 @@ class ProcessLauncher:
     def cancel(self) -> None:
         """Forget what has not begun; the pool ends what has."""
         self._waiting.clear()
-        self._close()
 
     def collect(self) -> None:
         """All states are in place already."""
-        self._close()
-
-    def _close(self) -> None:
-        Path(self._path).unlink(missing_ok=True)
 
 
 class _Answer:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from prefectlite.engine.results.stored_result import StoredResult, _told
+from prefectlite.engine.serializers import runs_code
 from prefectlite.engine.storage.credentials import Credential, Secret, hidden
 from prefectlite.engine.storage.files import Buffer
 from prefectlite.engine.storage.objects import ObjectStore, may_pass
+from prefectlite.engine.storage.trust import check_trust
 
 __all__ = ["FsspecResult"]
 
@@ -44,9 +47,11 @@ class ObjectResult(StoredResult):
         return self._objects.name(location)
 
     def _fetch(self, location: str) -> bytes:
+        _check_local(self, location, True)
         return self._objects.read(location)
 
     def _store(self, location: str, parts: Sequence[Buffer]) -> None:
+        _check_local(self, location, False)
         self._objects.write(location, parts)
 
     def _exists(self, location: str) -> bool:
@@ -58,6 +63,8 @@ class ObjectResult(StoredResult):
 
     def fetch_many(self, locations: Sequence[str]) -> list[bytes | Exception]:
         """Read several locations at the same time."""
+        if self._objects.protocol in ("file", "local"):
+            return [_tried(self._fetch, location) for location in locations]
         return self._objects.read_many(locations)
 
     def _is_out_of_reach(self, error: Exception) -> bool:
@@ -120,6 +127,20 @@ class FsspecResult(ObjectResult):
         if "::" in self.url:
             return f"{location} in {self.url}"
         return f"{self.url.rstrip('/')}/{location.lstrip('/')}"
+
+
+def _check_local(self: ObjectResult, location: str, is_read: bool) -> None:
+    """Refuse a pickle in a local file that anybody on the machine may have written."""
+    if self._objects.protocol in ("file", "local") and runs_code(self.serializer):
+        path = self._objects.full(location)
+        check_trust(path, Path(path).stat() if is_read else None)
+
+
+def _tried(fetch: Callable[[str], bytes], location: str) -> bytes | Exception:
+    try:
+        return fetch(location)
+    except Exception as error:
+        return error
 
 
 def _without_credentials(url: str) -> tuple[Credential | Secret | None, str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 from prefectlite.configuration import config
 from prefectlite.engine.results.stored_result import StoredResult
+from prefectlite.engine.serializers import runs_code
 from prefectlite.engine.storage import files
+from prefectlite.engine.storage.trust import check_trust
 
 __all__ = ["LocalResult"]
 
@@ -44,7 +46,9 @@ class LocalResult(StoredResult):
         chosen = os.path.join(config.home_dir, "results") if dir is None else os.fspath(dir)
         self.dir = os.path.abspath(os.path.expanduser(chosen))
         if validate_dir:
-            os.makedirs(self.dir, exist_ok=True)
+            os.makedirs(self.dir, mode=0o775, exist_ok=True)
+        # as configured where the result is made: it is used on workers too
+        self._allows_shared = bool(config.results.get("allow_shared_pickles"))
         super().__init__(**kwargs)
 
     @property
@@ -64,10 +68,18 @@ class LocalResult(StoredResult):
     _kept_as = named
 
     def _fetch(self, location: str) -> bytes:
-        return files.read_file(os.path.join(self.dir, location))
+        check = self._check if runs_code(self.serializer) else None
+        return files.read_file(os.path.join(self.dir, location), check)
 
     def _store(self, location: str, parts: Sequence[files.Buffer]) -> None:
-        files.write_file(os.path.join(self.dir, location), parts)
+        path = os.path.join(self.dir, location)
+        if runs_code(self.serializer):
+            # better no result than one that nobody may read
+            self._check(path, None)
+        files.write_file(path, parts)
+
+    def _check(self, path: str, file: os.stat_result | None) -> None:
+        check_trust(path, file, self._allows_shared)
 
     def _exists(self, location: str) -> bool:
         return os.path.exists(os.path.join(self.dir, location))

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # a file without a living writer on this machine is removed at once, any other after this time
@@ -45,18 +45,22 @@ _here = _place()
 Buffer = bytes | bytearray | memoryview
 
 
-def read_file(path: str) -> bytes:
+def read_file(path: str, check: Callable[[str, os.stat_result], None] | None = None) -> bytes:
     """Read a whole file.
 
     Args:
         path: The file.
+        check: Called with the path and what the system tells of the open file; raises to refuse.
 
     Raises:
         OSError: It cannot be read.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        size = os.fstat(descriptor).st_size
+        told = os.fstat(descriptor)
+        if check is not None:
+            check(path, told)
+        size = told.st_size
         if size < _ONE_READ:
             data = os.read(descriptor, size + 1)
             if len(data) == size:
@@ -87,7 +91,7 @@ def write_file(path: str, parts: Sequence[Buffer]) -> None:
     unfinished = os.path.join(folder, f".prefectlite-{_here}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
     try:
         # unlike a file of the tempfile module it gets the rights that the user's umask leaves
-        with open(unfinished, "xb", buffering=0) as file:
+        with open(unfinished, "xb", buffering=0, opener=_open_not_for_all) as file:
             for part in parts:
                 _write_all(file.fileno(), part)
             os.fsync(file.fileno())
@@ -97,6 +101,11 @@ def write_file(path: str, parts: Sequence[Buffer]) -> None:
             os.unlink(unfinished)
         raise
     _sync_folder(folder)
+
+
+def _open_not_for_all(path: str, flags: int) -> int:
+    # also where the umask is 0, as in some containers, nobody else may change a result
+    return os.open(path, flags, 0o664)
 
 
 def _write_all(descriptor: int, part: Buffer) -> None:
@@ -113,7 +122,7 @@ def _make_folder(folder: str) -> None:
         made.append(level)
         level = os.path.dirname(level)
     if made:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder, mode=0o775, exist_ok=True)
         for level in made:
             _sync_folder(os.path.dirname(level))
 
