@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import prefectlite
+from prefectlite.engine.results import LocalResult
 from tests import clusters
+from tests.runs.marks import Marks
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +26,26 @@ def cluster_ends() -> Iterator[None]:
     """End the cluster, if a test has started it."""
     yield
     clusters.close_all()
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Marks:
+    return Marks(tmp_path / "marks")
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> LocalResult:
+    return LocalResult(dir=tmp_path / "results")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """What is broken as long as it is there."""
+    path = tmp_path / "broken"
+    path.touch()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def log_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("prefectlite"), "propagate", True)

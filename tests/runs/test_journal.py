@@ -164,11 +164,6 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-@pytest.fixture(autouse=True)
-def log_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("prefectlite"), "propagate", True)
-
-
 class FullDisk(LocalRun):
     """A folder whose disk takes a few bytes more, then none until it is tidied up."""
 
