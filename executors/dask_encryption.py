@@ -70,12 +70,14 @@ def _context(security: Any) -> ssl.SSLContext | None:
 
 def _check_certificates(address: str, place: tuple[str, int], context: ssl.SSLContext) -> None:
     try:
-        with socket.create_connection(place, PATIENCE) as plain:
+        with (
+            socket.create_connection(place, PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname=place[0]) as encrypted,
+        ):
             # what the scheduler thinks of our certificate comes with its first bytes
-            with context.wrap_socket(plain, server_hostname=place[0]) as encrypted:
-                if encrypted.recv(1):
-                    return
-                why = "it closed the connection"
+            if encrypted.recv(1):
+                return
+            why = "it closed the connection"
     except ssl.SSLCertVerificationError as error:
         raise ExecutorError(
             f"The certificate of the scheduler at {address!r} is refused: {error.verify_message}. "

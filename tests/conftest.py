@@ -21,6 +21,7 @@ os.environ["PREFECTLITE__HOME_DIR"] = str(Path(_home.name, ".prefectlite"))
 
 import prefectlite  # noqa: E402
 from prefectlite.utilities.logging import prefect_logger  # noqa: E402
+from prefectlite.utilities.secrets import forget_secrets  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,4 @@ def fresh_surroundings() -> Iterator[None]:
     prefect_logger.setLevel(level)
     prefect_logger.handlers[:] = handlers
     logging.setLogRecordFactory(factory)
+    forget_secrets()

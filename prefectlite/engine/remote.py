@@ -25,6 +25,7 @@ from prefectlite.engine.segment_run import all_finished, run_segment
 from prefectlite.engine.state import Mapped, State, Success
 from prefectlite.engine.task_run import RunScope, TaskRun
 from prefectlite.engine.upstream import element_state, flat_item, summarise
+from prefectlite.utilities.secrets import remember_secret
 
 WHOLE = -1
 Feeds = Mapping[tuple[int, Link], Any]
@@ -66,7 +67,7 @@ class LinkRecord:
     ended: float
     run_count: int
     changes: list[Change] | None
-    state: Any
+    state: Any = field(repr=False)
     left_size: int | None
     kept: bool
 
@@ -100,8 +101,9 @@ class RunRecord:
 class Block:
     """What stays on the worker: the last state for those downstream, values for the caller."""
 
-    tail: Any = None
-    kept: dict[int, State] | None = None
+    # Dask shows the arguments of a function that fails in its log
+    tail: Any = field(default=None, repr=False)
+    kept: dict[int, State] | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Block, (self.tail, self.kept)
@@ -337,6 +339,7 @@ def shared_run(key: str, payload: Callable[[], bytes | None]) -> SharedRun:
                 if pickled is None:
                     raise LookupError(f"this process was never sent the run {key!r}")
                 loaded: SharedRun = pickle.loads(pickled)
+                remember_secret(loaded.scope.base_context.get("secrets"))
                 shared = _runs[key] = loaded
     return shared
 

@@ -34,7 +34,8 @@ class _Forward(logging.Handler):
         }
         fields["msg"] = record.getMessage()
         if record.exc_info:
-            fields["exc_text"] = logging.Formatter().formatException(record.exc_info)
+            told = record.exc_text or logging.Formatter().formatException(record.exc_info)
+            fields["exc_text"] = told
         post(fields)
 
 

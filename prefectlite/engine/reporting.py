@@ -19,6 +19,7 @@ from prefectlite.engine.result import Result
 from prefectlite.engine.state import Mapped, Scheduled, State
 from prefectlite.utilities.log_lines import LogLines
 from prefectlite.utilities.logging import get_logger
+from prefectlite.utilities.secrets import without_secrets
 
 Reader = Callable[[StateChange], None]
 
@@ -40,7 +41,7 @@ def traceback_of(state: State) -> str | None:
     if error.__traceback__ is None and error.__cause__ is None:
         return None
     lines = traceback.format_exception(type(error), error, error.__traceback__)
-    return "".join(lines)[-LONGEST_TRACEBACK:]
+    return without_secrets("".join(lines))[-LONGEST_TRACEBACK:]
 
 
 def is_empty(result: Result) -> bool:

@@ -104,7 +104,9 @@ class Result:
         return compared
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.value!r}>"
+        from prefectlite.utilities.secrets import without_secrets
+
+        return f"<{type(self).__name__}: {without_secrets(repr(self.value))}>"
 
     def from_value(self, value: Any) -> Self:
         """Make a result of the same store for another value, with no location yet.

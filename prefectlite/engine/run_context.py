@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.utilities.context import context
+from prefectlite.utilities.secrets import remember_secret
 
 if TYPE_CHECKING:
     from prefectlite.core.flow import Flow
@@ -56,4 +57,5 @@ def flow_run_context(
         **given.get("parameters", surrounding.get("parameters", {})),
         **(parameters or {}),
     }
+    remember_secret(values.get("secrets"))
     return values

@@ -48,6 +48,7 @@ from prefectlite.exceptions import PrefectException, StoreUnreachableError, Task
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import detached_logger, get_logger
+from prefectlite.utilities.secrets import without_secrets
 
 if TYPE_CHECKING:
     from prefectlite.engine.result import Result
@@ -443,6 +444,9 @@ def _change(run: TaskRun, new: State) -> None:
     if new is old:
         return
     task, scope = run.planned.task, run.scope
+    if new._failed and type(new.message) is str:
+        # it quotes an exception, which may quote a secret
+        new.message = without_secrets(new.message)
     if task.state_handlers or scope.runner_handlers:
         new = call_handlers(
             [*task.state_handlers, *scope.runner_handlers], task, old, new, _handler_error(run)

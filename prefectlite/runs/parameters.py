@@ -32,6 +32,8 @@ def packed_parameters(parameters: Mapping[str, Any], secrets: set[str]) -> dict[
 def _packed(name: str, value: Any, secrets: set[str]) -> list[Any]:
     if _is_secret(name):
         return [None, None, "by its name it is a secret"]
+    if _names_secret(value):
+        return [None, None, "by the name of a key it holds a secret"]
     try:
         data = MsgpackSerializer().serialize(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
@@ -41,6 +43,12 @@ def _packed(name: str, value: Any, secrets: set[str]) -> list[Any]:
     if len(data) > LARGEST:
         return [None, value_fingerprint(value), f"it has {len(data):,} bytes"]
     return [data, value_fingerprint(value), None]
+
+
+def _names_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_secret(str(k)) or _names_secret(v) for k, v in value.items())
+    return isinstance(value, (list, tuple)) and any(map(_names_secret, value))
 
 
 def unpacked_parameters(

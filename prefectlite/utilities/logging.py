@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefectlite.exceptions import ConfigurationError
 from prefectlite.utilities.context import context
+from prefectlite.utilities.secrets import knows_secrets, without_secrets
 
 __all__ = [
     "RedirectToLog",
@@ -52,7 +53,24 @@ def _make_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     if additional and isinstance(additional, (list, tuple)):
         for key in additional:
             fields[key] = content.get(key)
+    if knows_secrets() and str(record.name).startswith(ROOT_NAME):
+        _hide_secrets(record)
     return record
+
+
+def _hide_secrets(record: logging.LogRecord) -> None:
+    """Take secrets out of a record's message and traceback, for the handlers of all."""
+    try:
+        message = record.getMessage()
+    except Exception:
+        # the arguments do not fit the message: the handlers report that
+        return
+    hidden = without_secrets(message)
+    if hidden != message:
+        record.msg, record.args = hidden, ()
+    if record.exc_info and record.exc_info[0] is not None:
+        # where it is set, formatters take it as it is
+        record.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))
 
 
 class _Formatter(logging.Formatter):

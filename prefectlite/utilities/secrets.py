@@ -7,11 +7,64 @@ They come there from ``[context.secrets]`` of the configuration, from variables 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from prefectlite.utilities.context import context
 
-__all__ = ["read_secret"]
+__all__ = ["read_secret", "remember_secret", "without_secrets"]
+
+# a shorter text stands in too many places that have nothing to do with the secret
+SHORTEST = 4
+HIDDEN = "***"
+
+_known: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def remember_secret(value: Any) -> None:
+    """Have this process write a secret in no log record, message or traceback of its own.
+
+    Args:
+        value: The secret: a text of at least 4 characters, or texts in dictionaries and lists.
+            Others are passed over: there is no telling a number from the same one elsewhere.
+    """
+    global _pattern
+    new = _texts(value) - _known
+    if new:
+        _known.update(new)
+        longest_first = sorted(_known, key=len, reverse=True)
+        _pattern = re.compile("|".join(re.escape(text) for text in longest_first))
+
+
+def _texts(value: Any) -> set[str]:
+    if isinstance(value, str):
+        # messages quote exceptions, which quote texts
+        spellings = {value, repr(value)[1:-1], json.dumps(value)[1:-1]}
+        return spellings if len(value.strip()) >= SHORTEST else set()
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(_texts, value))
+    return set()
+
+
+def without_secrets(text: str) -> str:
+    """A text with *** in the place of the secrets that this process knows."""
+    return text if _pattern is None else _pattern.sub(HIDDEN, text)
+
+
+def knows_secrets() -> bool:
+    """Whether there is anything for `without_secrets` to hide."""
+    return _pattern is not None
+
+
+def forget_secrets() -> None:
+    """Know no secret any more, as in a new process."""
+    global _pattern
+    _known.clear()
+    _pattern = None
 
 
 def read_secret(name: str, as_written: bool = False) -> Any:
@@ -41,6 +94,7 @@ def read_secret(name: str, as_written: bool = False) -> Any:
             f"...}})`."
         )
     value = secrets[name]
+    remember_secret(value)
     if as_written or not isinstance(value, str):
         return value
     try:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefectlite.engine.result import Result
+from prefectlite.utilities.secrets import remember_secret
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from prefectlite.core.task import Task
 
 __all__ = ["SecretResult"]
@@ -37,6 +40,16 @@ class SecretResult(Result):
     def secret_type(self) -> str:
         """The name of the task's class."""
         return type(self.secret_task).__name__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # also in the process that this comes to, the secret is not to be in its log
+        self.__dict__.update(state)
+        remember_secret(self.value)
+
+    def from_value(self, value: Any) -> Self:
+        """Make the result of another secret, which is not written from now on."""
+        remember_secret(value)
+        return super().from_value(value)
 
     def __repr__(self) -> str:
         shown = "None" if self.value is None else "***"

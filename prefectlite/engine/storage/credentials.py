@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefectlite.exceptions import ResultError
-from prefectlite.utilities.secrets import read_secret
+from prefectlite.utilities.secrets import read_secret, remember_secret
 
 __all__ = ["Credential", "Secret", "hand_over", "hidden", "revealed", "take_over"]
 
@@ -36,6 +36,9 @@ _HIDDEN = (
     "auth",
 )
 _HIDDEN_EXACTLY = frozenset({"key", "pkey", "headers", "cookies"})
+
+# what hides a user name such as "admin" as well would hide too much of what is logged
+_LONG_ENOUGH = 8
 
 _values: dict[str, Any] = {}
 _names: dict[Any, str] = {}
@@ -60,6 +63,8 @@ class Credential:
             if name is None:
                 name = _names[known] = uuid.uuid4().hex
                 _values[name] = value
+                if isinstance(value, str) and len(value) >= _LONG_ENOUGH:
+                    remember_secret(value)
         self._name = name
 
     def reveal(self) -> Any:
@@ -130,6 +135,7 @@ class Secret:
             return read_secret(self.name, as_written=True)
         except ValueError as error:
             if self.name in os.environ:
+                remember_secret(os.environ[self.name])
                 return os.environ[self.name]
             raise ResultError(f"{error} Do so on the workers too.") from None
 
@@ -200,3 +206,6 @@ def take_over(values: Mapping[str, Any]) -> None:
     """
     with _lock:
         _values.update(values)
+    for value in values.values():
+        if isinstance(value, str) and len(value) >= _LONG_ENOUGH:
+            remember_secret(value)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prefectlite.tasks.secrets.base import PrefectSecret
+from prefectlite.utilities.secrets import remember_secret
 
 __all__ = ["EnvVarSecret"]
 
@@ -60,6 +61,7 @@ class EnvVarSecret(PrefectSecret):
                     f"workers too."
                 )
             return None
+        remember_secret(value)
         if self.cast is None:
             return value
         try:
