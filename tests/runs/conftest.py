@@ -10,7 +10,7 @@ import pytest
 
 import prefectlite
 from prefectlite.engine.results import LocalResult
-from tests import clusters
+from tests import clusters, stores
 from tests.runs.marks import Marks
 
 
@@ -23,9 +23,10 @@ def runs_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def cluster_ends() -> Iterator[None]:
-    """End the cluster, if a test has started it."""
+    """End the cluster and the servers, if a test has started them."""
     yield
     clusters.close_all()
+    stores.close_servers()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from prefectlite.exceptions import RunHeldError
 from prefectlite.triggers import all_finished, manual_only
 from tests.clusters import started_executor
 from tests.runs.marks import Marks, end
+from tests.stores import S3Server, server
 
 KINDS = ["local", "threads", "processes", "dask"]
 
@@ -344,14 +345,23 @@ def test_a_resource_is_set_up_and_cleaned_up_again(marks: Marks, broken: Path) -
     assert marks.taken() == {"setup": 2, "cleanup": 2, "uses": 2}
 
 
-@pytest.mark.parametrize("scheme", ["memory", "file"])
+def place_of(scheme: str, folder: Path) -> tuple[str, dict[str, Any]]:
+    """A URL and what fsspec needs for it."""
+    if scheme != "s3":
+        return f"{scheme}://{folder}", {}
+    s3 = server(S3Server)
+    return f"s3://{s3.bucket()}", s3.options()
+
+
+@pytest.mark.parametrize("scheme", ["memory", "file", "s3"])
 def test_on_another_machine(
     scheme: str, marks: Marks, broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Journals and results are in stores, and the earlier run's process is unknown here."""
-    place = f"{scheme}://{tmp_path}"
+    place, options = place_of(scheme, tmp_path)
     prefectlite.config.runs.folder = f"{place}/journals"
-    stored: Any = FsspecResult(f"{place}/results")
+    prefectlite.config.runs.storage_options = options
+    stored: Any = FsspecResult(f"{place}/results", storage_options=options)
     flow = mapped_flow(marks, stored, broken)
     flow.run()
     marks.taken()
