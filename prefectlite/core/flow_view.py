@@ -163,8 +163,7 @@ class FlowView:
         return set(self._reference_tasks) or {
             task
             for task, edges in self._graph.out_of.items()
-            if task.counts_for_flow_state
-            and all(edge.downstream_task.is_cleanup for edge in edges)
+            if task.counts_for_flow_state and all(edge.downstream_task.is_cleanup for edge in edges)
         }
 
     def explicit_reference_tasks(self) -> set[Task]:

@@ -100,9 +100,7 @@ def summarise(state: State, measure: Measure) -> Summary:
     return summary
 
 
-def known_summary(
-    state: State, mapped_over: bool = True, flattened_over: bool = True
-) -> Summary:
+def known_summary(state: State, mapped_over: bool = True, flattened_over: bool = True) -> Summary:
     """The summary of a state that is there before the run begins.
 
     Args:
