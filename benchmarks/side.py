@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import os
 import resource
 import sys
 import tempfile
@@ -87,6 +88,8 @@ def main() -> None:
     answer = open_channel()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
         folder = Path(name)
+        # runs keep their journals as usual, but not among the user's own
+        os.environ["PREFECTLITE__RUNS__FOLDER"] = str(folder / "runs")
         workload = WORKLOADS[arguments.workload]
         alone = not workload.on_cluster or arguments.side in workload.peers
         if alone or arguments.address:
