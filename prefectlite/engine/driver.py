@@ -37,6 +37,7 @@ from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
 from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_states import TaskStates
 from prefectlite.engine.upstream import known_summary, summarise
+from prefectlite.exceptions import RunCancelledSignal
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -180,7 +181,13 @@ class Driver:
                     found.setdefault(segment.index, {})[element] = Progress(len(done), tail)
         return found
 
+    def _end_if_told(self) -> None:
+        """End a run whose interrupt was swallowed on its way, by a callback of somebody else's."""
+        if self.scope.interrupted():
+            raise RunCancelledSignal
+
     def _take_events(self) -> None:
+        self._end_if_told()
         timeout = POLL_SECONDS
         if self._timers:
             timeout = min(timeout, max(self._timers[0][0] - time.time(), 0))
@@ -210,6 +217,7 @@ class Driver:
             elif self.launcher.eager and len(submit.elements) > 1:
                 stack.append(_one_by_one(submit))
             else:
+                self._end_if_told()
                 for answer in self.launcher.submit(submit):
                     stack.append(self._submits(answer))
 
