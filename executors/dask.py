@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 import distributed
 from distributed.client import Future
 
@@ -27,6 +28,9 @@ from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client
+
+# how long a temporary cluster waits for a worker that is being started again
+LOST_WORKER_PATIENCE = "10m"
 
 # a future in one of these states will not bring a value any more
 LOST = frozenset({"error", "lost", "cancelled"})
@@ -179,10 +183,16 @@ class DaskExecutor(Executor):
             warnings.filterwarnings("ignore", message="Port 8787 is already in use")
             warnings.filterwarnings("ignore", message="(?s).*Port .* is already in use")
             cluster = self.cluster_class(**self.cluster_kwargs)
+        patience = {}
+        if self.adapt_kwargs is None:
+            # a cluster of a fixed size gives a worker up that takes long to start again, and does
+            # not replace it: on a busy machine a few workers that died would end all of it
+            patience["distributed.deploy.lost-worker-timeout"] = LOST_WORKER_PATIENCE
         try:
-            if self.adapt_kwargs is not None:
-                cluster.adapt(**self.adapt_kwargs)
-            yield cluster
+            with dask.config.set(patience):
+                if self.adapt_kwargs is not None:
+                    cluster.adapt(**self.adapt_kwargs)
+                yield cluster
         finally:
             cluster.close()
 
