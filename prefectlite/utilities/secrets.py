@@ -35,14 +35,28 @@ def remember_secret(value: Any) -> None:
     if new:
         _known.update(new)
         longest_first = sorted(_known, key=len, reverse=True)
-        _pattern = re.compile("|".join(re.escape(text) for text in longest_first))
+        _pattern = re.compile("|".join(map(_spellings, longest_first)))
+
+
+def _spellings(text: str) -> str:
+    """A pattern of a text as it is, and as it is quoted within quotes, however deep."""
+    return "".join(map(_spellings_of_character, text))
+
+
+def _spellings_of_character(character: str) -> str:
+    if character == "\\":
+        return r"\\+"
+    if character in "'\"":
+        return rf"\\*{character}"
+    quoted = json.dumps(character)[1:-1]
+    if quoted == character:
+        return re.escape(character)
+    return rf"(?:{re.escape(character)}|\\+{re.escape(quoted[1:])})"
 
 
 def _texts(value: Any) -> set[str]:
     if isinstance(value, str):
-        # messages quote exceptions, which quote texts
-        spellings = {value, repr(value)[1:-1], json.dumps(value)[1:-1]}
-        return spellings if len(value.strip()) >= SHORTEST else set()
+        return {value} if len(value.strip()) >= SHORTEST else set()
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
