@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.workload import Prepare, Run, Setting
@@ -95,6 +98,8 @@ def start_parsl(setting: Setting, threads: bool) -> None:
     except parsl.errors.NoDataFlowKernelError:
         from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
 
+        # it starts programs of its own by their names
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         workers: Any = (
             ThreadPoolExecutor(max_threads=setting.processes)
             if threads
