@@ -23,13 +23,8 @@ def increment(number: int) -> int:
     return number + 1
 
 
-def add_up(numbers: list[int]) -> int:
-    """Return the sum."""
-    return sum(numbers)
-
-
 def add_up_arguments(*numbers: int) -> int:
-    """Return the sum; Ray hands over values only for arguments that are references themselves."""
+    """Return the sum; both hand over values only for arguments that are futures themselves."""
     return sum(numbers)
 
 
@@ -83,8 +78,8 @@ def parsl_of(shape: Any, threads: bool = False) -> Prepare:
         import parsl
 
         start_parsl(setting, threads)
-        call, total = parsl.python_app(increment), parsl.python_app(add_up)
-        return lambda: shape(call, total, size).result()
+        call, total = parsl.python_app(increment), parsl.python_app(add_up_arguments)
+        return lambda: shape(call, lambda futures: total(*futures), size).result()
 
     return prepare
 
