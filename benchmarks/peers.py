@@ -93,7 +93,8 @@ def start_parsl(setting: Setting, threads: bool) -> None:
     except parsl.errors.NoDataFlowKernelError:
         from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
 
-        # it starts programs of its own by their names
+        # it starts programs of its own by their names, and those import these functions
+        os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         workers: Any = (
             ThreadPoolExecutor(max_threads=setting.processes)
