@@ -99,72 +99,74 @@ def test_a_secret_is_looked_up_where_it_is_used(
     assert result.read("x").value == 1
 
 
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Passes requests on, or answers that the store is busy."""
+
+    proxy: Proxy
+    store: str
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        body = self.body()
+        self.proxy.seen.append(f"{self.command} {self.path}")
+        if self.proxy.busy > 0:
+            self.proxy.busy -= 1
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        request = urllib.request.Request(
+            self.store + self.path,
+            data=body if self.command in ("PUT", "POST") else None,
+            method=self.command,
+            headers={
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in ("expect", "connection", "transfer-encoding")
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as found:
+                self.pass_on(found)
+        except urllib.error.HTTPError as error:
+            with error:
+                self.pass_on(error)
+
+    def body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        pieces = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
+    def pass_on(self, found: Any) -> None:
+        data = found.read()
+        self.send_response(found.status)
+        for name, value in found.headers.items():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                self.send_header(name, value)
+        length = found.headers.get("Content-Length", "0")
+        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
 class Proxy:
-    """Stands before a store and answers 503 while `busy` is above zero, or always by chance."""
+    """Stands before a store and answers 503 to the next `busy` requests."""
 
     def __init__(self, endpoint: str) -> None:
         self.busy = 0
         self.seen: list[str] = []
-        proxy = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                body = self.body()
-                proxy.seen.append(f"{self.command} {self.path}")
-                if proxy.busy > 0:
-                    proxy.busy -= 1
-                    self.send_response(503)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                request = urllib.request.Request(
-                    endpoint + self.path,
-                    data=body if self.command in ("PUT", "POST") else None,
-                    method=self.command,
-                    headers={
-                        name: value
-                        for name, value in self.headers.items()
-                        if name.lower() not in ("expect", "connection", "transfer-encoding")
-                    },
-                )
-                try:
-                    with urllib.request.urlopen(request, timeout=20) as found:
-                        self.pass_on(found)
-                except urllib.error.HTTPError as error:
-                    with error:
-                        self.pass_on(error)
-
-            def body(self) -> bytes:
-                if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                pieces = []
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    pieces.append(self.rfile.read(size))
-                    self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(pieces)
-
-            def pass_on(self, found: Any) -> None:
-                data = found.read()
-                self.send_response(found.status)
-                for name, value in found.headers.items():
-                    if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                        self.send_header(name, value)
-                length = found.headers.get("Content-Length", "0")
-                self.send_header(
-                    "Content-Length", length if self.command == "HEAD" else str(len(data))
-                )
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (_Handler,), {"proxy": self, "store": endpoint})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -68,6 +68,8 @@ def _made(protocol: str, options: dict[str, Any], url: str | None) -> Any:
     if protocol in ("s3", "s3a"):
         # tried again here, with one pause that grows, and not at two more levels below
         made.retries = 1
+        # one request for a value: more than one at a time would ask for its size first
+        made.max_concurrency = 1
     return made
 
 

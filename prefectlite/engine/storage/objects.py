@@ -20,6 +20,8 @@ T = TypeVar("T")
 ONE_PUT_BYTES = 16 << 20
 PIECE_BYTES = 16 << 20
 MOST_PIECES = 9_000
+# requests that are on their way at the same time
+READ_AT_ONCE = 64
 
 # what is written at these is seen when it is complete, and not before
 _ALL_AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "adl", "memory", "zip", "github"})
@@ -89,14 +91,24 @@ class ObjectStore:
         """Read several locations at the same time; an exception in the place of what cannot be."""
         paths = [self.full(location) for location in locations]
         filesystem = self.filesystem
-        stripped = [filesystem._strip_protocol(path) for path in paths]
+        if not getattr(filesystem, "async_impl", False):
+            return [self._read_or_error(location) for location in locations]
+        from fsspec.asyn import sync
+
+        # `filesystem.cat` would ask of each path whether it is a folder first
+        found = sync(filesystem.loop, _cat_all, filesystem, paths)
+        return [
+            self._read_or_error(location)
+            if isinstance(data, Exception) and may_pass(data)
+            else data
+            for location, data in zip(locations, found, strict=True)
+        ]
+
+    def _read_or_error(self, location: str) -> bytes | Exception:
         try:
-            found = _patiently(lambda: filesystem.cat(paths, on_error="return"))
+            return self.read(location)
         except Exception as error:
-            return [error] * len(paths)
-        if not isinstance(found, dict):
-            return [found]
-        return [found.get(path, FileNotFoundError(path)) for path in stripped]
+            return error
 
     def exists(self, location: str) -> bool:
         """Tell whether there is something at a location.
@@ -181,6 +193,23 @@ class ObjectStore:
             with contextlib.suppress(Exception):
                 filesystem.rm_file(unfinished)
             raise
+
+
+async def _cat_all(filesystem: Any, paths: Sequence[str]) -> list[bytes | Exception]:
+    """Read paths at the same time, `READ_AT_ONCE` of them."""
+    import asyncio
+
+    limit = asyncio.Semaphore(READ_AT_ONCE)
+
+    async def cat(path: str) -> bytes | Exception:
+        async with limit:
+            try:
+                data: bytes = await filesystem._cat_file(path)
+            except Exception as error:
+                return error
+            return data
+
+    return list(await asyncio.gather(*(cat(path) for path in paths)))
 
 
 def _abandon(file: Any) -> None:
