@@ -24,7 +24,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("PYTHONPATH", str(ROOT))
         # what tasks write to the working directory is written to that of the workers
         patch.chdir(tmp_path_factory.mktemp("workers"))
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster:
             yield cluster.scheduler_address
 
 
