@@ -43,7 +43,7 @@ def from_helper():
     "executor",
     [
         'LocalDaskExecutor(scheduler="processes", num_workers=1)',
-        'DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None})',
+        'DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": ":0"})',
     ],
 )
 def test_workers_know_the_alias(tmp_path: Path, python: Python, executor: str) -> None:
@@ -71,7 +71,7 @@ def test_processes_that_begin_with_the_file_know_the_alias(tmp_path: Path, pytho
     unaware = WORKERS.replace("from prefectlite.compat import install\ninstall()\n", "")
     (tmp_path / "flow.py").write_text(unaware)
     (tmp_path / "driver.py").write_text(DRIVER)
-    cluster = 'DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None})'
+    cluster = 'DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": ":0"})'
     done = python("driver.py", cluster)
     assert "['1.4.1', 'from_helper']" in done.stdout, done.stdout + done.stderr
 
