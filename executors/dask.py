@@ -7,6 +7,7 @@ futures for arguments, a payload on every worker, messages from workers, and the
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import uuid
 import warnings
@@ -169,6 +170,11 @@ class DaskExecutor(Executor):
             if self.client.dashboard_link:
                 logger.info("The Dask dashboard is available at %s", self.client.dashboard_link)
             if self.performance_report_path:
+                if importlib.util.find_spec("bokeh") is None:
+                    raise ExecutorError(
+                        "performance_report_path= needs the package bokeh, with which Dask draws "
+                        "the report: pip install bokeh"
+                    )
                 # the report asks for the current client, at its beginning and at its end
                 stack.enter_context(self.client.as_current())
                 report = distributed.performance_report(self.performance_report_path)
