@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from prefectlite import configuration
 from prefectlite.engine.storage.trust import check_trust
 from prefectlite.exceptions import FlowStorageError
+from prefectlite.utilities.by_value import dumps_by_value
 
 if TYPE_CHECKING:
     from prefectlite.core.flow import Flow
@@ -51,14 +52,12 @@ def write_flow(flow: Flow, fpath: str | os.PathLike[str] | None) -> str:
     """
     import uuid
 
-    import cloudpickle
-
     if fpath is None:
         path = default_path(flow.name)
         path.parent.mkdir(parents=True, exist_ok=True)
     else:
         path = Path(fpath)
-    content = cloudpickle.dumps(flow)
+    content = dumps_by_value(flow)
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
         # the rights are those that the umask leaves; to ask for the umask is to change it for all

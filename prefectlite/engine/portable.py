@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
-import io
 import pickle
 import sys
 import traceback
@@ -14,7 +12,7 @@ from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.result import Result
 from prefectlite.engine.state import State, Success
 from prefectlite.exceptions import PrefectException, SerializationError
-from prefectlite.utilities.context import context
+from prefectlite.utilities.by_value import dumps_by_value
 
 # a value of fewer bytes travels with the outcome of its run, a larger one stays where it is
 INLINE_BYTES = 1024
@@ -84,32 +82,7 @@ def dumps(value: Any) -> bytes:
             return pickled
     except Exception:
         pass
-    return _by_value(value)
-
-
-def _by_value(value: Any) -> bytes:
-    file = io.BytesIO()
-    _pickler_by_value()(file, protocol=5).dump(value)
-    return file.getvalue()
-
-
-@functools.cache
-def _pickler_by_value() -> Any:
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        def reducer_override(self, obj: Any) -> Any:
-            # a function of __main__ that names prefectlite.context means that of its new process
-            if obj is context:
-                return this_context, ()
-            return super().reducer_override(obj)
-
-    return Pickler
-
-
-def this_context() -> Any:
-    """The context of this process and thread; what a pickled reference to it turns into."""
-    return context
+    return dumps_by_value(value)
 
 
 def admit(value: Any, name: str) -> SerializationError | None:

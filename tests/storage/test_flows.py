@@ -191,7 +191,7 @@ def test_a_write_that_fails_says_where_and_what(tmp_path: Path) -> None:
         assert part in str(state.message)
 
 
-@pytest.mark.parametrize("kind", ["local"])
+@pytest.mark.parametrize("kind", ["local", "dask"])
 def test_a_cache_outlives_the_process(kind: str, s3_store: Store, tmp_path: Path) -> None:
     def flow_with(calls: Path) -> tuple[Flow, Any]:
         from prefectlite.engine.cache_validators import all_inputs
