@@ -435,13 +435,18 @@ def _run_once(
     runner = (runner_cls or _configured("flow_runner"))(flow=flow)
     runner.waits = True
     given = dict(kwargs.pop("context", None) or {})
+    known_caches = run_context.__dict__.setdefault("caches", {})
+    caches = known_caches
+    if "caches" in given:
+        # what was given is what this run finds; what it adds is known to later runs all the same
+        caches = {key: list(states) for key, states in (given["caches"] or {}).items()}
     values = {
         "flow_id": flow.name,
         "flow_run_id": str(uuid.uuid4()),
         "flow_run_name": str(uuid.uuid4()),
         "scheduled_start_time": pendulum.now("utc"),
         **{key: value for key, value in given.items() if value is not None},
-        "caches": run_context.__dict__.setdefault("caches", {}),
+        "caches": caches,
     }
     if "return_tasks" in kwargs:
         raise ValueError(
@@ -452,6 +457,7 @@ def _run_once(
     kwargs["return_tasks"] = set(flow.tasks)
     kwargs.setdefault("state", Scheduled())
     state: State = runner.run(parameters=parameters, context=values, **kwargs)
+    known_caches.update(caches)
     if isinstance(state.result, dict):
         for task in flow.tasks:
             state.result.setdefault(task, Pending("Task not run."))

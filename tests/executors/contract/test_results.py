@@ -209,6 +209,25 @@ def test_a_cache_is_used_within_the_process(executor: Executor, journal: Journal
     assert journal.lines() == ["7"]
 
 
+def test_caches_that_are_given_are_those_a_run_finds(executor: Executor, journal: Journal) -> None:
+    with Flow("given") as flow:
+        made = squares(journal, cache_for=timedelta(hours=1), cache_validator=all_inputs)(7)
+    with prefectlite.context(caches={}):
+        given: dict[str, Any] = {}
+        run(flow, executor)
+        run(flow, executor, context={"caches": given})
+        assert journal.lines() == ["7", "7"]
+        assert given == {}
+        # what it found out is known to the process
+        state = run(flow, executor)
+        known = {"square": list(prefectlite.context.caches["square"])}
+    assert journal.lines() == ["7", "7"]
+    with prefectlite.context(caches={}):
+        state = run(flow, executor, context={"caches": known})
+    assert state.result[made].result == 49
+    assert journal.lines() == ["7", "7"]
+
+
 def test_a_cache_that_does_not_fit_is_not_used(executor: Executor, journal: Journal) -> None:
     square = squares(
         journal, cache_for=timedelta(hours=1), cache_validator=all_inputs, cache_key="shared"
