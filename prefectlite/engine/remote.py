@@ -24,7 +24,7 @@ from prefectlite.engine.result import Result
 from prefectlite.engine.segment_run import all_finished, run_segment
 from prefectlite.engine.state import Mapped, State, Success
 from prefectlite.engine.task_run import RunScope, TaskRun
-from prefectlite.engine.upstream import element_state, flat_item, summarise
+from prefectlite.engine.upstream import Items, element_state, flat_item, summarise
 from prefectlite.utilities.secrets import remember_secret
 
 WHOLE = -1
@@ -51,6 +51,13 @@ class SharedRun:
     return_limit: int
     log_level: int
     driver_process: int = field(default_factory=os.getpid)
+    # what elements here have found of known upstreams; each process has its own
+    items: dict[int, Items] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.prelude, self.key, self.plan, self.scope, self.known, self.wanted)
+        others = (self.returned, self.return_limit, self.log_level, self.driver_process)
+        return SharedRun, (*fields, *others)
 
 
 @dataclass(slots=True)
@@ -104,6 +111,8 @@ class Block:
     # Dask shows the arguments of a function that fails in its log
     tail: Any = field(default=None, repr=False)
     kept: dict[int, State] | None = field(default=None, repr=False)
+    # what the elements of a map over the tail's value have found, in this process
+    items: dict[int, Items] | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Block, (self.tail, self.kept)
@@ -114,6 +123,20 @@ class Block:
             return Success(SUCCEEDED, self.tail[0])
         state: State = self.tail
         return state
+
+
+@dataclass(slots=True, frozen=True)
+class Seen:
+    """What an element sees of an upstream that has no elements, chosen where the value is.
+
+    `plain` is for the edges that map over the value, `flat` for those that flatten it first.
+    """
+
+    plain: State | None
+    flat: State | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Seen, (self.plain, self.flat)
 
 
 class ElementRun:
@@ -215,21 +238,29 @@ class ElementRun:
             if known is None:
                 assert self._literals is not None
                 known = self._literals[edge.upstream]
-            return element_state(edge, known, self.element)
+            return element_state(edge, known, self.element, self.shared.items)
         if edge.upstream in self.states:
             return self.states[edge.upstream]
         link = link_between(edge, upstream, planned)
         feed = self._feeds[plan.segment_of[edge.upstream], link]
+        if isinstance(feed, Seen):
+            seen = feed.flat if edge.flattened else feed.plain
+            assert seen is not None
+            return seen
         if isinstance(feed, State):
-            return element_state(edge, feed, self.element)
+            return element_state(edge, feed, self.element, {})
         if link in (Link.REDUCE, Link.SHARED_MAP):
             return Mapped(EXPANDED, map_states=[block.state() for block in feed])
         if link is Link.FLAT:
             block, position = feed
-            state = block if isinstance(block, State) else block.state()
-            return state if position == WHOLE else flat_item(state, position)
-        state = feed.state()
-        return element_state(edge, state, self.element) if link is Link.ITEM else state
+            whole = block if isinstance(block, State) else block.state()
+            return whole if position == WHOLE else flat_item(whole, position)
+        state: State = feed.state()
+        if link is not Link.ITEM:
+            return state
+        if feed.items is None:
+            feed.items = {}
+        return element_state(edge, state, self.element, feed.items)
 
     def _edges(self, planned: PlannedTask) -> list[Any]:
         return [self.shared.plan.edge(planned.index, i) for i in range(len(planned.edges))]

@@ -8,7 +8,7 @@ from typing import Any
 from prefectlite.engine.plan import Plan, PlannedEdge, PlannedTask
 from prefectlite.engine.result import Result
 from prefectlite.engine.state import Mapped, Pending, State
-from prefectlite.engine.upstream import element_state, flat_element, value_of
+from prefectlite.engine.upstream import Items, ItemsOfElements, element_state, value_of
 
 
 class MappedResult(Result):
@@ -44,6 +44,8 @@ class TaskStates:
         # the state of a task that is not mapped, and of a mapped task as a whole
         self.parents: list[State | None] = [None] * len(plan.tasks)
         self._elements: list[list[State] | None] = [None] * len(plan.tasks)
+        self._items: dict[int, Items] = {}
+        self._flat_items: dict[int, ItemsOfElements] = {}
 
     def expand(self, task: int, length: int) -> None:
         """Make room for the elements of a mapped task."""
@@ -93,15 +95,19 @@ class TaskStates:
         """What a run sees of its upstreams: one state for each of its edges."""
         if not planned.mapped:
             return [self.whole(edge.upstream) for edge in planned.edges]
-        return [self._seen_by_element(edge, element) for edge in planned.edges]
+        return [self.seen(edge, element) for edge in planned.edges]
 
-    def _seen_by_element(self, edge: PlannedEdge, element: int) -> State:
+    def seen(self, edge: PlannedEdge, element: int) -> State:
+        """What an element of a mapped task sees through one of the task's edges."""
         states = self._elements[edge.upstream]
         if not edge.mapped or states is None:
-            return element_state(edge, self.whole(edge.upstream), element)
+            return element_state(edge, self.whole(edge.upstream), element, self._items)
         if not edge.flattened:
             return states[element]
-        return flat_element(states, element)
+        items = self._flat_items.get(edge.upstream)
+        if items is None:
+            items = self._flat_items[edge.upstream] = ItemsOfElements(states)
+        return items.at(element)
 
     def why_unmappable(self, planned: PlannedTask) -> str:
         """A sentence that names the task and argument at fault, and the way out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,19 +32,79 @@ def input_value(edge: PlannedEdge, state: State) -> Any:
     return value
 
 
-def element_state(edge: PlannedEdge, state: State, index: int) -> State:
+class ItemsOfValue:
+    """The states that elements of a map over one value see, an item each.
+
+    Args:
+        state: The state with the value.
+        flatten: Whether the map is over the items of the value's items.
+    """
+
+    __slots__ = ("_state", "_value")
+
+    def __init__(self, state: State, flatten: bool) -> None:
+        self._state = state
+        value = value_of(state)
+        self._value = flattened(value) if flatten else value
+
+    def at(self, index: int) -> State:
+        """What element `index` sees."""
+        return item_state(self._state, self._value[index])
+
+
+class ItemsOfElements:
+    """The states that elements of a map over flattened elements see, an item of one of them each.
+
+    Args:
+        states: The states of the upstream's elements, all finished.
+    """
+
+    __slots__ = ("_numbers", "_positions", "_states")
+
+    def __init__(self, states: list[State]) -> None:
+        self._states = states
+        # which element and which of its items; an element without items stands for itself
+        self._numbers, self._positions = array("l"), array("l")
+        for number, state in enumerate(states):
+            count = _item_count(state)
+            count = 1 if count == UNMAPPABLE else count
+            self._numbers.extend([number] * count)
+            self._positions.extend(range(count))
+
+    def at(self, index: int) -> State:
+        """What element `index` sees."""
+        return flat_item(self._states[self._numbers[index]], self._positions[index])
+
+
+Items = ItemsOfValue | ItemsOfElements
+
+
+def element_state(edge: PlannedEdge, state: State, index: int, known: dict[int, Items]) -> State:
     """The upstream state that element `index` of a map sees of a whole upstream state.
 
     A failed upstream is met by each element's trigger; as an argument it is None, as in Prefect 1.
+
+    Args:
+        edge: The edge from the upstream.
+        state: The upstream's state.
+        index: The element.
+        known: What was found for the elements before: a value is read, and its items are counted,
+            once for all elements. Kept by whoever keeps the state.
     """
     if not edge.mapped:
         return state
     if not state._successful:
         return item_state(state, None)
-    if isinstance(state, Mapped):
-        return flat_element(state.map_states, index) if edge.flattened else state.map_states[index]
-    value = value_of(state)
-    return item_state(state, (flattened(value) if edge.flattened else value)[index])
+    elements = state.map_states if isinstance(state, Mapped) else None
+    if elements is not None and not edge.flattened:
+        return elements[index]
+    key = 2 * edge.upstream + edge.flattened
+    items = known.get(key)
+    if items is None:
+        items = known[key] = (
+            ItemsOfValue(state, edge.flattened) if elements is None else ItemsOfElements(elements)
+        )
+    return items.at(index)
 
 
 def item_state(state: State, item: Any) -> State:
@@ -53,16 +114,6 @@ def item_state(state: State, item: Any) -> State:
     made = copy.copy(state)
     made.result = item
     return made
-
-
-def flat_element(states: list[State], index: int) -> State:
-    """Element `index` of the map over the flattened elements."""
-    for state in states:
-        count = _item_count(state)
-        if index < max(count, 0) or (count == UNMAPPABLE and index == 0):
-            break
-        index -= 1 if count == UNMAPPABLE else count
-    return flat_item(state, index)
 
 
 def flat_item(state: State, position: int) -> State:

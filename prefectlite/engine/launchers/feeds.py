@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prefectlite.engine.events import Summary
 from prefectlite.engine.feeding import ALONE, Picked, Places, gather_blocks
 from prefectlite.engine.plan import Link, Segment
 from prefectlite.engine.remote import WHOLE, Block
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # a future or a block, and the position in its list of blocks where it carries a batch
 Handle = tuple[Any, int | None]
+# by element of a flattened map: the upstream's element, and its item or `WHOLE`
+FlatPlaces = list[tuple[int, int]]
 
 
 class Feeds:
@@ -36,7 +39,7 @@ class Feeds:
         # by element: the future, and the position of the element's block in what it carries
         self._futures: dict[int, list[Any]] = {}
         self._positions: dict[int, array[int]] = {}
-        self._flat: dict[int, list[tuple[int, int]]] = {}
+        self._flat: dict[int, FlatPlaces] = {}
 
     def put(self, segment: int, element: int, future: Future[Any], position: int | None) -> None:
         """Note which future carries the block of an element."""
@@ -145,16 +148,20 @@ class Feeds:
         futures, places = self._all_blocks(upstream)
         return self._executor.send(gather_blocks, [key], [[futures], [places]], {})[0]
 
-    def _flat_places(self, upstream: int) -> list[tuple[int, int]]:
-        """For each element of a flattened map: which upstream element, and which item of it."""
+    def _flat_places(self, upstream: int) -> FlatPlaces:
         if upstream not in self._flat:
-            places = []
-            for element, tail in enumerate(self._driver.run_state.runs[upstream].tails):
-                count = flat_items(tail)
-                whole = not tail.successful or tail.skipped or tail.length in (None, -1)
-                places += [(element, WHOLE if whole else item) for item in range(count)]
-            self._flat[upstream] = places
+            self._flat[upstream] = flat_places(self._driver.run_state.runs[upstream].tails)
         return self._flat[upstream]
+
+
+def flat_places(tails: Iterable[Summary]) -> FlatPlaces:
+    """For each element of a flattened map: which upstream element, and which item of it."""
+    places = []
+    for element, tail in enumerate(tails):
+        count = flat_items(tail)
+        whole = not tail.successful or tail.skipped or tail.length in (None, -1)
+        places += [(element, WHOLE if whole else item) for item in range(count)]
+    return places
 
 
 def _distinct(handles: Iterable[Handle]) -> tuple[list[Any], Places]:

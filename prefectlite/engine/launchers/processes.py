@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Event, Finished, Lost, Release, Submit, Waiting
+from prefectlite.engine.launchers.feeds import FlatPlaces, flat_places
 from prefectlite.engine.launchers.records import RecordKeeper
 from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
-from prefectlite.engine.plan import Link
+from prefectlite.engine.plan import Link, Segment
 from prefectlite.engine.portable import dumps
-from prefectlite.engine.remote import WHOLE, Block
+from prefectlite.engine.remote import Block, Seen
 from prefectlite.engine.remote_process import run_in_process
-from prefectlite.engine.run_state import flat_items
 from prefectlite.engine.state import Failed, State
 from prefectlite.engine.upstream import summarise
 from prefectlite.exceptions import SerializationError, WorkerLostError
@@ -52,6 +52,7 @@ class ProcessLauncher:
         self._free = executor.slots + 1
         self._waiting: list[Iterator[tuple[Submit, int]]] = []
         self._lost: dict[tuple[int, int], int] = {}
+        self._flat: dict[int, FlatPlaces] = {}
         self.key = uuid.uuid4().hex
         packed = pickle.dumps(pack_run(driver, self.key, all_values=True), protocol=5)
         self._luggage = Luggage(self.key, packed)
@@ -82,7 +83,7 @@ class ProcessLauncher:
     def _request(self, submit: Submit, element: int) -> bytes:
         segment = self._plan.segments[submit.segment]
         feeds = {
-            (upstream, link): self._feed(upstream, link, element)
+            (upstream, link): self._feed(segment, upstream, link, element)
             for upstream, link in segment.inputs
         }
         previous = None
@@ -93,7 +94,7 @@ class ProcessLauncher:
         numbers = (segment.index, element, submit.link, submit.attempt)
         return dumps((run_in_process, (self.key, *numbers, feeds, previous, initial)))
 
-    def _feed(self, upstream: int, link: Link, element: int) -> Any:
+    def _feed(self, segment: Segment, upstream: int, link: Link, element: int) -> Any:
         states, runs = self._driver.states, self._driver.run_state.runs[upstream]
         tail = self._plan.segments[upstream].tail
         if runs.ended is not None:
@@ -103,13 +104,18 @@ class ProcessLauncher:
         if link in (Link.REDUCE, Link.SHARED_MAP):
             return [Block(state) for state in states.elements(tail)]
         if link is Link.FLAT:
-            index = element
-            for number, summary in enumerate(runs.tails):
-                count = flat_items(summary)
-                if index < count:
-                    whole = summary.skipped or not summary.successful or summary.length == -1
-                    return (Block(states.get(tail, number)), WHOLE if whole else index)
-                index -= count
+            if upstream not in self._flat:
+                self._flat[upstream] = flat_places(runs.tails)
+            number, item = self._flat[upstream][element]
+            return Block(states.get(tail, number)), item
+        if link is Link.ITEM:
+            # the item, not all of them: the whole value would travel once for each element
+            seen: dict[bool, State] = {}
+            edges = [edge for task in segment.tasks for edge in self._plan.tasks[task].edges]
+            for edge in edges:
+                if edge.upstream == tail and edge.mapped:
+                    seen[edge.flattened] = states.seen(edge, element)
+            return Seen(seen.get(False), seen.get(True))
         return Block(states.whole(tail))
 
     def _unsendable(self, error: Exception) -> SerializationError:
