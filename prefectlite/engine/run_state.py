@@ -158,6 +158,10 @@ class RunState:
         """The number of the latest submission of a run, from 1."""
         return self.runs[segment].attempts.get(element, 1)
 
+    def link(self, segment: int, element: int) -> int:
+        """The position in its segment of the task that a run goes on with."""
+        return self.runs[segment].links.get(element, 0)
+
     def direct_upstreams(self, segment: int, element: int) -> Iterable[tuple[int, int]]:
         """The runs that a run takes its input from, as segment and element."""
         return self._direct_upstreams(self.runs[segment], element)

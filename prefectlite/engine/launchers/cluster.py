@@ -10,25 +10,23 @@ import pickle
 import time
 import uuid
 from array import array
-from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.engine.events import Deferred, Event, Finished, Lost, Release, Submit, Waiting
+from prefectlite.engine.events import Deferred, Event, Finished, Release, Submit, Waiting
 from prefectlite.engine.feeding import Picked
 from prefectlite.engine.launchers.batches import WINDOW, ElementQueue
 from prefectlite.engine.launchers.feeds import Feeds
+from prefectlite.engine.launchers.losses import Losses
 from prefectlite.engine.launchers.records import RecordKeeper
 from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
 from prefectlite.engine.plan import Segment
 from prefectlite.engine.portable import RemoteResult, size_of
 from prefectlite.engine.remote import Block, RunRecord
 from prefectlite.engine.remote_dask import credentials_of, identity, run_batch, run_element
-from prefectlite.engine.run_state import DONE
-from prefectlite.engine.state import Failed, State
-from prefectlite.engine.upstream import summarise
-from prefectlite.exceptions import ExecutorError, WorkerLostError
+from prefectlite.engine.state import State
+from prefectlite.exceptions import ExecutorError
 from prefectlite.executors.dask import LOST, resources_of
 from prefectlite.utilities.logging import get_logger
 
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
 
 # a known value of more bytes becomes one future instead of going to every worker
 LITERAL_BYTES = 1 << 20
-# how often a submission that got lost is sent again before its task run fails
-MOST_LOST = 3
 NO_WORKERS_SECONDS = 30.0
 
 
@@ -101,12 +97,7 @@ class ClusterLauncher:
         self.batched = batched | self._kept
         self._flying: dict[tuple[int, int], Future[Any]] = {}
         self._previous: dict[tuple[int, int], Any] = {}
-        self._lost: dict[tuple[int, int], int] = {}
-        # those whose workers died again and again, to be tried one at a time; and who is
-        self._suspects: deque[tuple[int, int]] = deque()
-        self._on_trial: tuple[int, int] | None = None
-        # those with an upstream that is finished, but whose value died with such a worker
-        self._bereft: dict[tuple[int, int], Future[Any]] = {}
+        self._losses = Losses(driver, executor, self._feeds, self._flying, self._fail)
         self._silent: set[tuple[int, int]] = set()
         self._literals: dict[int, Future[Any]] = {}
         # rows to be sent together, by what they must have in common; and of which segments
@@ -329,7 +320,7 @@ class ClusterLauncher:
                     events.extend(self._answer(record, worker))
             else:
                 self._records.log(letter)
-        events.extend(self._next_trial())
+        events.extend(self._losses.next_trial())
         return events
 
     def _came_back(self, records: list[RunRecord]) -> None:
@@ -350,8 +341,7 @@ class ClusterLauncher:
         if run not in self._flying or run_state.attempt(*run) != record.attempt:
             return ()
         self._flying.pop(run)
-        if run == self._on_trial:
-            self._on_trial = None
+        self._losses.answered(run)
         handle = self._feeds.get(*run)
         self._silent.discard(run)
         if record.raised is not None:
@@ -376,19 +366,16 @@ class ClusterLauncher:
 
     def _fail(self, run: tuple[int, int], link: int, error: Exception) -> Event:
         """End one task run as Failed on the driver; what follows in its segment runs on."""
-        segment = self._plan.segments[run[0]]
-        task = segment.tasks[link]
-        state = Failed(str(error), result=error)
-        self._records.failed(task, run[1], state)
-        attempt = self._driver.run_state.attempt(*run)
+        state, event = self._records.end_as_failed(*run, link, error)
+        task = self._plan.segments[run[0]].tasks[link]
         block = Block(state, {task: state})
-        if link == len(segment.tasks) - 1:
+        if isinstance(event, Finished):
             key = f"failed-{uuid.uuid4().hex}"
             (future,) = self._executor.send(identity, [key], [[block]], {})
             self._feeds.put(*run, future, None)
-            return Finished(*run, attempt, (summarise(state, segment.measure),))
-        self._previous[run] = (block, None)
-        return Waiting(*run, attempt, link + 1, time.time())
+        else:
+            self._previous[run] = (block, None)
+        return event
 
     def fetch(self, task: int, element: int) -> State | None:
         """The state of a task's run with its value, where that stayed on the cluster."""
@@ -432,11 +419,8 @@ class ClusterLauncher:
             elif status in LOST:
                 events.extend(self._is_lost(run, future))
         self._silent = silent
-        events.extend(self._next_trial())
-        if self._bereft and not self._suspects and self._on_trial is None:
-            self._executor.retry(self._bereft.values())
-            self._flying.update(self._bereft)
-            self._bereft.clear()
+        events.extend(self._losses.next_trial())
+        self._losses.retry_the_bereft()
         return events
 
     def _warn_if_no_workers(self) -> None:
@@ -449,79 +433,12 @@ class ClusterLauncher:
             )
 
     def _is_lost(self, run: tuple[int, int], future: Future[Any] | None) -> Sequence[Event]:
-        """A submission ended without an answer: its upstream's fault, a worker's, or its own."""
         self._flying.pop(run)
-        on_trial = run == self._on_trial
-        if on_trial:
-            self._on_trial = None
-        attempt = self._driver.run_state.attempt(*run)
-        error = future.exception() if future is not None and future.status == "error" else None
         queue = self._queues.get(run[0])
-        if queue is not None and attempt == 1:
+        if queue is not None and self._driver.run_state.attempt(*run) == 1:
             queue.is_over(run[1])
             self._send_from(self._plan.segments[run[0]], queue)
-        if future is not None and self._upstream_is_lost(run):
-            return [Deferred(*run, attempt, self._link(run))]
-        if self._feeds.get(*run)[1] is not None:
-            # one of a batch: each of them is tried by itself
-            return [Lost(*run, attempt)]
-        blamed = future is None or getattr(error, "task", future.key) == future.key
-        if type(error).__name__ == "KilledWorker" and blamed and not on_trial:
-            # Dask blames all that was on the worker, also what only stood in its queue
-            self._suspects.append(run)
-            return []
-        self._lost[run] = self._lost.get(run, 0) + 1
-        if self._lost[run] <= MOST_LOST:
-            if error is None:
-                self._on_trial = run if on_trial else self._on_trial
-                return [Lost(*run, attempt)]
-            if not blamed:
-                # what died was an upstream, which may have been answered for by now
-                if future is None or not self._upstreams_are_done(run):
-                    return [Deferred(*run, attempt, self._link(run))]
-                self._bereft[run] = future
-                return []
-        return [self._fail(run, self._link(run), self._explain(run, error))]
-
-    def _next_trial(self) -> Sequence[Event]:
-        """Send one suspect again while no other is on its way, to find who kills the workers."""
-        if self._on_trial is not None or not self._suspects:
-            return ()
-        run = self._on_trial = self._suspects.popleft()
-        return [Lost(*run, self._driver.run_state.attempt(*run))]
-
-    def _link(self, run: tuple[int, int]) -> int:
-        return self._driver.run_state.runs[run[0]].links.get(run[1], 0)
-
-    def _upstreams_are_done(self, run: tuple[int, int]) -> bool:
-        state = self._driver.run_state
-        return all(
-            state.runs[segment].status[element] == DONE
-            for segment, element in state.direct_upstreams(*run)
-        )
-
-    def _upstream_is_lost(self, run: tuple[int, int]) -> bool:
-        runs = self._driver.run_state
-        return any(
-            other in self._flying and self._flying[other].status in LOST
-            for other in runs.direct_upstreams(*run)
-        )
-
-    def _explain(self, run: tuple[int, int], error: BaseException | None) -> Exception:
-        segment = self._plan.segments[run[0]]
-        planned = self._plan.tasks[segment.tasks[self._link(run)]]
-        name = planned.name if not segment.mapped else f"{planned.name}[{run[1]}]"
-        if type(error).__name__ == "KilledWorker":
-            return WorkerLostError(
-                f"Task {name!r} was given up: each worker that ran it died ({error}). It ran out "
-                "of memory, crashed, or ended its process. Give the workers more memory, return "
-                "or read less at a time, or look into the workers' logs."
-            )
-        return ExecutorError(
-            f"Task {name!r} could not be run on the cluster: {error!r}."
-            if error is not None
-            else f"Task {name!r} got lost on the cluster."
-        )
+        return self._losses.lost(run, future)
 
     # the end
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,7 @@ from prefectlite.engine.plan import Link, Segment
 from prefectlite.engine.portable import dumps
 from prefectlite.engine.remote import Block, Seen
 from prefectlite.engine.remote_process import run_in_process
-from prefectlite.engine.state import Failed, State
-from prefectlite.engine.upstream import summarise
+from prefectlite.engine.state import State
 from prefectlite.exceptions import SerializationError, WorkerLostError
 from prefectlite.executors.process_pool import Luggage
 
@@ -154,16 +152,10 @@ class ProcessLauncher:
 
     def _fail(self, submit: Submit, element: int, link: int, error: Exception) -> Event:
         segment = self._plan.segments[submit.segment]
-        task = segment.tasks[link]
-        planned = self._plan.tasks[task]
+        planned = self._plan.tasks[segment.tasks[link]]
         name = f"{planned.name}[{element}]" if segment.mapped else planned.name
         explained = type(error)(f"Task {name!r} could not be run: {error}")
-        state: State = Failed(str(explained), result=explained)
-        self._records.failed(task, element, state)
-        if link == len(segment.tasks) - 1:
-            summary = summarise(state, segment.measure)
-            return Finished(segment.index, element, submit.attempt, (summary,))
-        return Waiting(segment.index, element, submit.attempt, link + 1, time.time())
+        return self._records.end_as_failed(segment.index, element, link, explained)[1]
 
     def release(self, release: Release) -> None:
         """Nothing to release: the states are the caller's."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.caches import remember
+from prefectlite.engine.events import Event, Finished, Waiting
 from prefectlite.engine.portable import RemoteResult, unpack_state
 from prefectlite.engine.remote import Block, LinkRecord, RunRecord
-from prefectlite.engine.state import Retrying, Running, State
+from prefectlite.engine.state import Failed, Retrying, Running, State
+from prefectlite.engine.upstream import summarise
 from prefectlite.utilities.logging import prefect_logger
 
 if TYPE_CHECKING:
@@ -95,8 +98,29 @@ class RecordKeeper:
         reporter.finished(planned, map_index, state)
         remember(self._driver.scope.base_context.get("caches"), planned, state)
 
-    def failed(self, task: int, element: int, state: State) -> None:
-        """Put a state in place that the driver made, for a run that could not answer."""
+    def end_as_failed(
+        self, segment: int, element: int, link: int, error: Exception
+    ) -> tuple[State, Event]:
+        """End a task run that could not answer; what follows in its segment runs on.
+
+        Args:
+            segment: The segment's index.
+            element: Which element of it.
+            link: The position of the task in the segment.
+            error: Why it has failed.
+
+        Returns:
+            The Failed state, which is in place now, and what to tell the run state.
+        """
+        chain = self._plan.segments[segment]
+        state = Failed(str(error), result=error)
+        self._failed(chain.tasks[link], element, state)
+        attempt = self._driver.run_state.attempt(segment, element)
+        if link == len(chain.tasks) - 1:
+            return state, Finished(segment, element, attempt, (summarise(state, chain.measure),))
+        return state, Waiting(segment, element, attempt, link + 1, time.time())
+
+    def _failed(self, task: int, element: int, state: State) -> None:
         planned, reporter = self._plan.tasks[task], self._driver.reporter
         map_index = element if planned.mapped else None
         self._driver.states.set(task, element, state)

@@ -1,0 +1,149 @@
+"""What becomes of submissions to a cluster that ended without an answer.
+
+Dask blames whatever was on a worker that died, also what only stood in its queue. So those whose
+workers died again and again are suspects, and are tried one at a time: whoever kills its worker
+then is the one that does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefectlite.engine.events import Deferred, Event, Lost
+from prefectlite.engine.launchers.feeds import Feeds
+from prefectlite.engine.run_state import DONE, RunState
+from prefectlite.exceptions import ExecutorError, WorkerLostError
+from prefectlite.executors.dask import LOST
+
+if TYPE_CHECKING:
+    from distributed.client import Future
+
+    from prefectlite.engine.driver import Driver
+    from prefectlite.executors.dask import DaskExecutor
+
+Run = tuple[int, int]
+Flying = dict[Run, "Future[Any]"]
+# how often a submission that got lost is sent again before its task run fails
+MOST_LOST = 3
+
+
+class Losses:
+    """Decides which lost submissions are sent again, tried alone or given up.
+
+    Args:
+        driver: The driver of the run.
+        executor: The started executor.
+        feeds: The futures of the run's elements.
+        flying: The submissions that have not answered; it is the launcher's, and what waits for an
+            upstream to come back is put in it again.
+        give_up: Ends a run at a link as Failed with an error.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        executor: DaskExecutor,
+        feeds: Feeds,
+        flying: Flying,
+        give_up: Callable[[Run, int, Exception], Event],
+    ) -> None:
+        self._driver = driver
+        self._plan = driver.plan
+        self._executor = executor
+        self._feeds = feeds
+        self._flying = flying
+        self._give_up = give_up
+        self._times: dict[Run, int] = {}
+        self._suspects: deque[Run] = deque()
+        self._on_trial: Run | None = None
+        # those with an upstream that is finished, but whose value died with a suspect's worker
+        self._bereft: Flying = {}
+
+    @property
+    def _run_state(self) -> RunState:
+        # it is made after the launcher
+        return self._driver.run_state
+
+    def answered(self, run: Run) -> None:
+        """A submission came back."""
+        if run == self._on_trial:
+            self._on_trial = None
+
+    def lost(self, run: Run, future: Future[Any] | None) -> Sequence[Event]:
+        """A submission ended without an answer: its upstream's fault, a worker's, or its own.
+
+        Args:
+            run: The segment and element; no longer flying.
+            future: Its future; None where the future is fine, and only the answer did not arrive.
+        """
+        on_trial = run == self._on_trial
+        if on_trial:
+            self._on_trial = None
+        attempt = self._run_state.attempt(*run)
+        error = future.exception() if future is not None and future.status == "error" else None
+        if future is not None and self._upstream_is_lost(run):
+            return [Deferred(*run, attempt, self._run_state.link(*run))]
+        if self._feeds.get(*run)[1] is not None:
+            # one of a batch: each of them is tried by itself
+            return [Lost(*run, attempt)]
+        blamed = future is None or getattr(error, "task", future.key) == future.key
+        if type(error).__name__ == "KilledWorker" and blamed and not on_trial:
+            self._suspects.append(run)
+            return []
+        self._times[run] = self._times.get(run, 0) + 1
+        if self._times[run] <= MOST_LOST:
+            if error is None:
+                self._on_trial = run if on_trial else self._on_trial
+                return [Lost(*run, attempt)]
+            if not blamed:
+                # what died was an upstream, which may have been answered for by now
+                if future is None or not self._upstreams_are_done(run):
+                    return [Deferred(*run, attempt, self._run_state.link(*run))]
+                self._bereft[run] = future
+                return []
+        return [self._give_up(run, self._run_state.link(*run), self._explain(run, error))]
+
+    def next_trial(self) -> Sequence[Event]:
+        """Send one suspect again while no other is on its way."""
+        if self._on_trial is not None or not self._suspects:
+            return ()
+        run = self._on_trial = self._suspects.popleft()
+        return [Lost(*run, self._run_state.attempt(*run))]
+
+    def retry_the_bereft(self) -> None:
+        """Once no suspect is left, have Dask compute the values again that died with them."""
+        if self._bereft and not self._suspects and self._on_trial is None:
+            self._executor.retry(self._bereft.values())
+            self._flying.update(self._bereft)
+            self._bereft.clear()
+
+    def _upstreams_are_done(self, run: Run) -> bool:
+        state = self._run_state
+        return all(
+            state.runs[segment].status[element] == DONE
+            for segment, element in state.direct_upstreams(*run)
+        )
+
+    def _upstream_is_lost(self, run: Run) -> bool:
+        return any(
+            other in self._flying and self._flying[other].status in LOST
+            for other in self._run_state.direct_upstreams(*run)
+        )
+
+    def _explain(self, run: Run, error: BaseException | None) -> Exception:
+        segment = self._plan.segments[run[0]]
+        planned = self._plan.tasks[segment.tasks[self._run_state.link(*run)]]
+        name = planned.name if not segment.mapped else f"{planned.name}[{run[1]}]"
+        if type(error).__name__ == "KilledWorker":
+            return WorkerLostError(
+                f"Task {name!r} was given up: each worker that ran it died ({error}). It ran out "
+                "of memory, crashed, or ended its process. Give the workers more memory, return "
+                "or read less at a time, or look into the workers' logs."
+            )
+        return ExecutorError(
+            f"Task {name!r} could not be run on the cluster: {error!r}."
+            if error is not None
+            else f"Task {name!r} got lost on the cluster."
+        )
