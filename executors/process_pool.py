@@ -1,12 +1,15 @@
 """Processes that call functions, each by itself: one that dies takes only its own call with it.
 
 A process is this interpreter with this module's `serve`. It talks over a socket of its own, so what
-tasks print stays theirs, and it ends when the socket's other end is gone, however that came.
+tasks print stays theirs, and it ends when the socket's other end is gone, however that came. Where
+the system can, it is killed then by the system, with all that it started: code that holds the
+interpreter could not end itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pickle
 import queue
@@ -33,7 +36,9 @@ class Luggage(NamedTuple):
 
 
 _Work = tuple[bytes, Answer, Answer, Luggage | None]
-_START = "from prefectlite.executors.process_pool import serve; serve({})"
+_START = "from prefectlite.executors.process_pool import serve; serve({}, {})"
+# how long a caller that waits is deaf to an exception that another thread raises in it
+_DEAF_SECONDS = 0.1
 
 
 class ProcessPool:
@@ -109,10 +114,12 @@ class Child:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        # nothing is sent on it: it is there to be closed by the system when this process is gone
+        self._lifeline, lifeline = socket.socketpair()
+        with theirs, lifeline:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START.format(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-c", _START.format(theirs.fileno(), lifeline.fileno())],
+                pass_fds=[theirs.fileno(), lifeline.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
                 # the terminal's Ctrl-C is for the driver, which ends its processes itself
                 start_new_session=True,
@@ -145,13 +152,21 @@ class Child:
         deadline = None if seconds is None else time.monotonic() + seconds
         self._connection.send_bytes(request)
         while True:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            if not self._connection.poll(left):
-                raise TimeoutError
+            if deadline is not None:
+                self._wait(deadline)
             kind, value = pickle.loads(self._connection.recv_bytes())
             if kind == "answer":
                 return value
             on_message(value)
+
+    def _wait(self, deadline: float) -> None:
+        """Wait for an answer or a message, in bits: only Python code can be interrupted."""
+        while True:
+            left = max(deadline - time.monotonic(), 0)
+            if self._connection.poll(min(left, _DEAF_SECONDS)):
+                return
+            if left <= _DEAF_SECONDS:
+                raise TimeoutError
 
     def kill(self) -> None:
         """End the process and all that it started, whatever they are doing."""
@@ -159,6 +174,7 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._connection.close()
+        self._lifeline.close()
 
     def end(self) -> int:
         """End the process; its exit code, negative for a signal."""
@@ -166,8 +182,10 @@ class Child:
         try:
             code = self._process.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             code = self._process.wait()
+        self._lifeline.close()
         return code
 
 
@@ -202,25 +220,46 @@ def send_message(value: Any) -> None:
     _send("message", value)
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, lifeline: int) -> None:
     """Answer requests until the other end of the socket is gone.
 
     Args:
         descriptor: The socket's file descriptor.
+        lifeline: That of a socket on which nothing comes but its end.
     """
     global _to_driver
+    _die_with(lifeline)
     _to_driver = Connection(descriptor)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(_to_driver, requests), daemon=True).start()
+    working = threading.Event()
+    threading.Thread(target=_receive, args=(_to_driver, requests, working), daemon=True).start()
     while True:
-        function, args = pickle.loads(requests.get())
-        _send("answer", function(*args))
+        request = requests.get()
+        working.set()
+        function, args = pickle.loads(request)
+        answer = function(*args)
+        working.clear()
+        _send("answer", answer)
 
 
-def _receive(connection: Connection, requests: queue.SimpleQueue[bytes]) -> None:
+def _die_with(lifeline: int) -> None:
+    """Have the system kill this process and what it starts when a socket's other end is closed."""
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        # Linux only; elsewhere the signal is SIGIO, which would end this process as well
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _receive(
+    connection: Connection, requests: queue.SimpleQueue[bytes], working: threading.Event
+) -> None:
     """Take requests; end the process, whatever it is doing, when the driver is gone."""
     while True:
         try:
             requests.put(connection.recv_bytes())
         except (EOFError, OSError):
+            if working.is_set():
+                os.killpg(os.getpgrp(), signal.SIGKILL)
             os._exit(0)

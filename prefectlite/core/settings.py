@@ -39,13 +39,13 @@ def checked_tags(owner: str, tags: Iterable[str] | None) -> set[str]:
 
 
 def checked_timeout_method(owner: str, timeout_method: str | None) -> str:
-    """Return how to end a run whose time is over; "auto" is "thread"."""
+    """Return how to end a run whose time is over: "auto", "thread" or "process"."""
     if timeout_method not in (None, "auto", "thread", "process"):
         raise ValueError(
             f"Task {owner!r}: timeout_method must be 'auto', 'thread' or 'process'; received "
             f"{timeout_method!r}."
         )
-    return "process" if timeout_method == "process" else "thread"
+    return timeout_method or "auto"
 
 
 def checked_retries(

@@ -355,7 +355,9 @@ def require_settings(task: Task) -> None:
 
 
 def timeout_method_of(task: Task) -> str:
-    """Return how a task's run is ended when its time is over: ``"thread"`` or ``"process"``.
+    """Return how a task's run is ended when its time is over.
+
+    It is ``"thread"``, ``"process"``, or ``"auto"``.
 
     Args:
         task: the task.

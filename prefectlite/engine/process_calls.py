@@ -1,34 +1,65 @@
 """Call a task's method in a process of its own, which can be killed when its time is over.
 
 The only way to end C code that does not come back to Python. Inputs and result are pickled; what
-the method changes in memory stays in that process. A process that answered in time is used again.
+the method changes in memory stays in that process. What it prints and logs comes out here. A
+process that answered in time is used again, for half a minute.
 """
 
 from __future__ import annotations
 
 import atexit
 import logging
+import os
+import pickle
+import sys
 import threading
-from collections.abc import Callable
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from prefectlite.engine.portable import dumps, portable_exception
-from prefectlite.exceptions import SerializationError, TaskTimeoutSignal, WorkerLostError
-from prefectlite.executors.process_pool import Child, send_message
+from prefectlite.engine.portable import dumps
+from prefectlite.engine.timed_child import Answer, Held, Raised, Surroundings, call, prepare
+from prefectlite.exceptions import TaskTimeoutSignal, WorkerLostError
+from prefectlite.executors.process_pool import Child
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import prefect_logger
 
-_idle: list[Child] = []
-_lock = threading.Lock()
+# how long a process without work is kept, in seconds
+IDLE_SECONDS = 30.0
 
 
-def call_in_process(
-    function: Callable[..., Any], inputs: dict[str, Any], seconds: float, name: str
-) -> Any:
+class CannotRunApart(Exception):
+    """A function cannot be called in another process; it was not called."""
+
+
+class ValueStaysApart(Exception):
+    """A function was called in another process, and what it returned cannot leave that."""
+
+
+class Callee:
+    """A function for calls in other processes.
+
+    Args:
+        function: The function.
+        held: What modules hold that it may read: see `timed_child.prepare`.
+
+    Raises:
+        Exception: It cannot be pickled.
+    """
+
+    def __init__(self, function: Callable[..., Any], held: Sequence[Held] = ()) -> None:
+        self.key = uuid.uuid4().hex
+        warm = [name for name in ("pendulum",) if name in sys.modules]
+        self.request = dumps((prepare, (self.key, dumps(function), list(held), warm)))
+
+
+def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: str) -> Any:
     """Call a function in another process; kill that process when its time is over.
 
     Args:
-        function: What to call, with `inputs` as keyword arguments.
+        callee: The function.
         inputs: The keyword arguments.
         seconds: The time the call may take, once the process is up.
         name: The name of the task run, for messages.
@@ -38,101 +69,181 @@ def call_in_process(
 
     Raises:
         TaskTimeoutSignal: The time was over; the process and all it started are killed.
-        SerializationError: Function or inputs cannot be pickled.
+        CannotRunApart: The inputs cannot be pickled, or the function not be loaded there.
+        ValueStaysApart: What the function returned cannot be pickled.
         WorkerLostError: The process died.
     """
-    values = {key: value for key, value in context.__dict__.items() if key not in _OWN}
     try:
-        request = dumps((_call, (function, inputs, values, prefect_logger.level)))
+        packed = dumps(dict(inputs))
     except Exception as error:
-        raise SerializationError(
-            f"Task {name!r} has timeout_method='process', but it or its inputs cannot be pickled: "
-            f"{error}. Pass what can be, or use timeout_method='thread'."
-        ) from error
-    child = _take()
+        raise CannotRunApart(f"its inputs cannot be pickled: {error}") from error
+    process = _take()
     try:
-        outcome, value = child.ask(request, _log, seconds)
+        answer = process.call(callee, packed, seconds)
     except TimeoutError:
-        child.kill()
+        process.child.kill()
         raise TaskTimeoutSignal("Execution timed out.") from None
     except (EOFError, OSError):
-        code = child.end()
+        code = process.child.end()
         raise WorkerLostError(
             f"The process that ran task {name!r} ended with exit code {code}."
         ) from None
-    except BaseException:
-        child.kill()
+    except CannotRunApart:
+        _give_back(process)
         raise
-    with _lock:
-        _idle.append(child)
-    if outcome == "raised":
-        raise value
+    except BaseException:
+        process.child.kill()
+        raise
+    _give_back(process)
+    if answer.kind == "unsendable":
+        raise ValueStaysApart(answer.reason)
+    value = pickle.loads(answer.packed)
+    if isinstance(value, Raised) and answer.kind == "raised":
+        raise value.restored()
     return value
+
+
+# processes
+
+
+class _Process:
+    """A child and what it has been told."""
+
+    def __init__(self) -> None:
+        self.child = Child()
+        self.used = 0.0
+        self._prepared: set[str] = set()
+        self._folder: str | None = None
+        self._environment: dict[str, str] | None = dict(os.environ)
+
+    def call(self, callee: Callee, inputs: bytes, seconds: float) -> Answer:
+        answer = Answer("unknown")
+        while answer.kind == "unknown":
+            if callee.key not in self._prepared:
+                refused = self.child.ask(callee.request, _take_message)
+                if refused is not None:
+                    raise CannotRunApart(f"it cannot be loaded in another process: {refused}")
+                self._prepared.add(callee.key)
+            request = pickle.dumps((call, (callee.key, inputs, self._around())), protocol=5)
+            answer = self.child.ask(request, _take_message, seconds)
+            if answer.kind == "unknown":
+                # it keeps a few functions only
+                self._prepared.discard(callee.key)
+        return answer
+
+    def _around(self) -> Surroundings:
+        environment = os.environ.copy()
+        changed = None if environment == self._environment else environment
+        self._environment = environment
+        try:
+            folder: str | None = str(Path.cwd())
+        except OSError:
+            folder = None
+        moved = None if folder == self._folder else folder
+        self._folder = folder
+        return Surroundings(_context(), moved, changed, _levels())
 
 
 # keys that every process has of its own
 _OWN = frozenset({"config", "logger", "caches", "flow"})
 
 
-def _take() -> Child:
+def _context() -> bytes:
+    values = {key: value for key, value in context.__dict__.items() if key not in _OWN}
+    try:
+        return dumps(values)
+    except Exception:
+        return dumps({key: value for key, value in values.items() if _travels(value)})
+
+
+def _travels(value: Any) -> bool:
+    try:
+        dumps(value)
+    except Exception:
+        return False
+    return True
+
+
+def _levels() -> dict[str, int]:
+    """The levels of the loggers that have one of their own; the name of the root is empty."""
+    known = logging.root.manager.loggerDict.items()
+    levels = {
+        name: logger.level
+        for name, logger in list(known)
+        if isinstance(logger, logging.Logger) and logger.level
+    }
+    levels[""] = logging.root.level
+    return levels
+
+
+def _take_message(message: Any) -> None:
+    """Print or log here what a task printed or logged there."""
+    if isinstance(message, tuple):
+        stream, text = message
+        getattr(sys, stream).write(text)
+        return
+    record = logging.makeLogRecord(message)
+    known = logging.root.manager.loggerDict.get(record.name)
+    if isinstance(known, logging.Logger):
+        logger = known
+    else:
+        ours = record.name.startswith(f"{prefect_logger.name}.")
+        logger = prefect_logger if ours else logging.root
+    if record.levelno >= logger.getEffectiveLevel():
+        logger.handle(record)
+
+
+_idle: list[_Process] = []
+_lock = threading.Lock()
+_watched = False
+
+
+def _take() -> _Process:
     with _lock:
         if _idle:
             return _idle.pop()
-    child = Child()
-    # the time of the call begins when the process is there
-    child.ask(dumps((_ready, ())), _log)
-    return child
+    process = _Process()
+    # the time of a call begins when the process is there
+    process.child.ask(pickle.dumps((_ready, ()), protocol=5), _take_message)
+    return process
 
 
 def _ready() -> None:
     """Answer, so that the one who asked knows that the process is up."""
 
 
-def _call(
-    function: Callable[..., Any], inputs: dict[str, Any], values: dict[str, Any], level: int
-) -> tuple[str, Any]:
-    """The other process's side of a call."""
-    prefect_logger.handlers[:] = [_ToDriver()]
-    prefect_logger.setLevel(level)
-    saved = context.push(
-        {**values, "logger": prefect_logger.getChild(str(values.get("task_full_name", "task")))}
-    )
-    try:
-        outcome: tuple[str, Any] = ("returned", function(**inputs))
-    except BaseException as error:
-        outcome = ("raised", portable_exception(error, str(values.get("task_full_name"))))
-    finally:
-        context.pop(saved)
-    try:
-        dumps(outcome)
-    except Exception as error:
-        refused = SerializationError(
-            f"Task {values.get('task_full_name')!r} returned a value of type "
-            f"{type(outcome[1]).__name__} that cannot be pickled, so it cannot leave the process "
-            f"that timeout_method='process' ran it in: {error}."
-        )
-        return "raised", refused
-    return outcome
+def _give_back(process: _Process) -> None:
+    global _watched
+    process.used = time.monotonic()
+    with _lock:
+        _idle.append(process)
+        if _watched:
+            return
+        _watched = True
+    threading.Thread(target=_end_unused, name="prefectlite-timed", daemon=True).start()
 
 
-class _ToDriver(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        plain = (str, int, float, type(None))
-        fields = {
-            key: value
-            for key, value in record.__dict__.items()
-            if isinstance(value, plain) and key != "args"
-        }
-        fields["msg"] = record.getMessage()
-        send_message(fields)
+def _end_unused() -> None:
+    """End processes that nobody has used for a while, until there is none."""
+    global _watched
+    while True:
+        time.sleep(IDLE_SECONDS / 4)
+        with _lock:
+            old = [p for p in _idle if time.monotonic() - p.used > IDLE_SECONDS]
+            _idle[:] = [process for process in _idle if process not in old]
+            _watched = bool(_idle)
+            over = not _watched
+        for process in old:
+            process.child.kill()
+        if over:
+            return
 
 
-def _log(fields: Any) -> None:
-    if isinstance(fields, dict):
-        prefect_logger.handle(logging.makeLogRecord(fields))
+# the processes of a process that forked are not those of its copy
+os.register_at_fork(after_in_child=_idle.clear)
 
 
 @atexit.register
 def _end_idle() -> None:
     while _idle:
-        _idle.pop().kill()
+        _idle.pop().child.kill()

@@ -6,7 +6,6 @@ not exceptions that steer the flow of control. The steps stand in the order in w
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +41,6 @@ from prefectlite.engine.state import (
 )
 from prefectlite.engine.stdout import stdout_to_log
 from prefectlite.engine.targets import TargetBook, check_target, template_values
-from prefectlite.engine.timeouts import call_with_timeout
 from prefectlite.engine.upstream import input_value
 from prefectlite.exceptions import PrefectException, StoreUnreachableError, TaskTimeoutSignal
 from prefectlite.tasks.core.constants import Constant
@@ -354,18 +352,35 @@ def _run_method(run: TaskRun) -> State | None:
 def _call(run: TaskRun) -> Any:
     task = run.planned.task
     method: Callable[..., Any] = task.run
+    if task.timeout:
+        return _call_in_time(run, method, task.timeout)
     if task.log_stdout:
-        method = _printing_to_log(method, get_logger("TaskRunner"))
-    if not task.timeout:
-        return method(**run.inputs)
-    if timeout_method_of(task) == "process":
-        from prefectlite.engine.process_calls import call_in_process
-
-        return call_in_process(method, run.inputs, task.timeout, run.full_name)
-    return call_with_timeout(method, run.inputs, task.timeout)
+        method = _printing_to_log(method)
+    return method(**run.inputs)
 
 
-def _printing_to_log(method: Callable[..., Any], logger: logging.Logger) -> Callable[..., Any]:
+def _call_in_time(run: TaskRun, method: Callable[..., Any], seconds: float) -> Any:
+    from prefectlite.engine.timed_calls import call_timed
+
+    task = run.planned.task
+    return call_timed(
+        method,
+        run.inputs,
+        seconds,
+        run.full_name,
+        timeout_method_of(task),
+        shares_memory=not run.scope.leaves_process,
+        printing=_printing_to_log if task.log_stdout else _as_it_is,
+    )
+
+
+def _as_it_is(method: Callable[..., Any]) -> Callable[..., Any]:
+    return method
+
+
+def _printing_to_log(method: Callable[..., Any]) -> Callable[..., Any]:
+    logger = get_logger("TaskRunner")
+
     def logged(**inputs: Any) -> Any:
         with stdout_to_log(logger):
             return method(**inputs)

@@ -2,7 +2,8 @@
 
 In a main thread a timer signal interrupts the work wherever it is, a sleep or a socket included.
 Elsewhere the work goes to a thread of its own: the exception is raised in it at its next
-bytecode, and the caller gets its slot back at once.
+bytecode, and the caller gets its slot back at once. The processes that the work started are
+killed, as far as the system tells which these are.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Any
 
 from prefectlite.engine.cancellation import raise_in_thread
 from prefectlite.exceptions import TaskTimeoutSignal
+from prefectlite.utilities.child_processes import children_of, kill_children
 from prefectlite.utilities.context import context
 
 TIMED_OUT = "Execution timed out."
 # how long a thread that was told to end is waited for before its slot is taken back
 GRACE_SECONDS = 0.2
+# how long code that was told to end, and caught that, goes on before it is told again
+AGAIN_SECONDS = 0.5
 
 
 def call_with_timeout(function: Callable[..., Any], inputs: dict[str, Any], seconds: float) -> Any:
@@ -44,14 +48,25 @@ def call_with_timeout(function: Callable[..., Any], inputs: dict[str, Any], seco
 
 
 def _call_with_alarm(function: Callable[..., Any], inputs: dict[str, Any], seconds: float) -> Any:
+    """Call a function in this main thread; signals interrupt it until it gives way."""
+    at_work = True
+    before = children_of(threading.get_native_id())
+
     def raise_in_task(number: int, frame: FrameType | None) -> None:
-        raise TaskTimeoutSignal(TIMED_OUT)
+        if at_work:
+            kill_children(threading.get_native_id(), before)
+            raise TaskTimeoutSignal(TIMED_OUT)
 
     previous = signal.signal(signal.SIGALRM, raise_in_task)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
     try:
-        return function(**inputs)
+        try:
+            return function(**inputs)
+        finally:
+            at_work = False
     finally:
+        # a signal that comes between the two still finds this one
+        at_work = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
 
@@ -78,6 +93,8 @@ class _ThreadCall:
         self._thread.join(seconds)
         if self._end():
             self._thread.join(GRACE_SECONDS)
+            if self._thread.is_alive():
+                threading.Thread(target=self._tell_until_it_ends, daemon=True).start()
             raise TaskTimeoutSignal(TIMED_OUT)
         if self._error is not None:
             raise self._error
@@ -105,8 +122,17 @@ class _ThreadCall:
             if self._over:
                 return False
             self._over = True
-            raise_in_thread(self._thread.ident or 0, TaskTimeoutSignal)
+            self._tell()
             return True
+
+    def _tell(self) -> None:
+        kill_children(self._thread.native_id or 0)
+        raise_in_thread(self._thread.ident or 0, TaskTimeoutSignal)
+
+    def _tell_until_it_ends(self) -> None:
+        while self._thread.is_alive():
+            self._tell()
+            self._thread.join(AGAIN_SECONDS)
 
 
 _carried: list[threading.local] = [context]
