@@ -37,9 +37,10 @@ def is_checkpointed(run: TaskRun) -> bool:
 def store(run: TaskRun, value: Any) -> State:
     """The Success of a returned value, stored first where it is to be checkpointed."""
     if run.scope.leaves_process:
-        refused = admit(value, run.full_name)
-        if refused is not None:
-            return Failed(f"Error during execution of task: {refused!r}", result=refused)
+        size = admit(value, run.full_name)
+        if isinstance(size, Exception):
+            return Failed(f"Error during execution of task: {size!r}", result=size)
+        run.scope.admitted = (value, size)
     result = result_of(run.planned.task, run.scope.flow_result)
     if result is None:
         return Success(SUCCEEDED, value)

@@ -9,14 +9,16 @@ import traceback
 from typing import Any
 
 from prefectlite.engine.messages import SUCCEEDED
-from prefectlite.engine.result import Result
+from prefectlite.engine.result import PackedResult, Result
 from prefectlite.engine.state import State, Success
 from prefectlite.exceptions import PrefectException, SerializationError
 from prefectlite.utilities.by_value import dumps_by_value
 
 # a value of fewer bytes travels with the outcome of its run, a larger one stays where it is
-INLINE_BYTES = 1024
-# a value of more bytes is not pickled only to see whether it can be
+INLINE_BYTES = 4096
+# on the driver, a value of more bytes is not unpickled before somebody looks at it
+UNPACKED_BYTES = 256
+# a value of more bytes, large arrays aside, is not pickled only to see whether it can be
 CHECKED_BYTES = 1 << 20
 
 _SIMPLE = frozenset({int, float, bool, type(None), complex})
@@ -85,19 +87,18 @@ def dumps(value: Any) -> bytes:
     return dumps_by_value(value)
 
 
-def admit(value: Any, name: str) -> SerializationError | None:
-    """Say why a value cannot leave the process that made it; None if it can.
+def admit(value: Any, name: str) -> int | SerializationError:
+    """Say how large a value is on its way out of the process, or why it cannot leave it.
 
     Args:
         value: What a task run returned.
         name: The name of the task run.
+
+    Returns:
+        The number of bytes it takes pickled, or an estimate where that is much.
     """
-    if type(value) in _SIMPLE or (type(value) in (str, bytes) and len(value) < INLINE_BYTES):
-        return None
-    if size_of(value) > CHECKED_BYTES and type(value).__module__.split(".")[0] != "builtins":
-        return None
     try:
-        dumps(value)
+        return pickled_size(value)
     except Exception as error:
         return SerializationError(
             f"Task {name!r} returned a value of type {type(value).__name__} that cannot be "
@@ -105,7 +106,52 @@ def admit(value: Any, name: str) -> SerializationError | None:
             "that can (the path of a file, not the open file), or run the flow with LocalExecutor "
             "or threads."
         )
-    return None
+
+
+def pickled_size(value: Any) -> int:
+    """The number of bytes a value takes pickled; its large arrays are not copied to find out.
+
+    Raises:
+        Exception: It cannot be pickled.
+    """
+    if type(value) in _SIMPLE:
+        return 8
+    if type(value) in (str, bytes, bytearray):
+        return len(value)
+    # lists and the like are pickled to the end: what is in them may be anything
+    most = None if type(value).__module__ == "builtins" else CHECKED_BYTES
+    file, buffers = _Counter(most), list[pickle.PickleBuffer]()
+    try:
+        pickle.Pickler(file, protocol=5, buffer_callback=buffers.append).dump(value)
+    except _Enough:
+        return max(CHECKED_BYTES, size_of(value))
+    except Exception:
+        return len(dumps_by_value(value))
+    if file.names_main:
+        return len(dumps_by_value(value))
+    return file.size + sum(memoryview(buffer).nbytes for buffer in buffers)
+
+
+class _Enough(Exception):
+    """So many bytes were pickled that the value is large."""
+
+
+class _Counter:
+    """A file that only counts what is written, up to a number of bytes."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self.size = 0
+        # a function of __main__ pickles by its name, which says nothing of the function
+        self.names_main = False
+
+    def write(self, data: bytes) -> int:
+        """Count the bytes."""
+        self.size += len(data)
+        self.names_main = self.names_main or b"__main__" in data
+        if self._most is not None and self.size > self._most:
+            raise _Enough
+        return len(data)
 
 
 def size_of(value: Any) -> int:
@@ -141,12 +187,15 @@ def portable_exception(error: BaseException, name: str) -> BaseException:
     )
 
 
-def pack_state(state: State, whole: bool = False) -> tuple[Any, int | None]:
+def pack_state(
+    state: State, whole: bool = False, admitted: tuple[Any, int] | None = None
+) -> tuple[Any, int | None]:
     """The form in which a state travels to the driver: small, without a large value.
 
     Args:
         state: A state that a task run came to.
         whole: Whether the value goes along however large it is.
+        admitted: A value whose size was looked at before, and the size.
 
     Returns:
         What `unpack_state` takes, and the size of a value that was left out, else None.
@@ -154,15 +203,14 @@ def pack_state(state: State, whole: bool = False) -> tuple[Any, int | None]:
     held = state._held
     if whole:
         return dumps(state), None
+    size = None
     if type(state) is Success and state.message == SUCCEEDED and not isinstance(held, Result):
-        packed = pack_value(held)
+        packed = _pack_value(held, admitted)
         if isinstance(packed, Remote):
             return (None, _tags(state)), packed.size
         return (packed, _tags(state)), None
-    size = None
     if state._successful:
-        value = state.result
-        size = size_of(value)
+        size = _size(state.result, admitted)
         if size <= INLINE_BYTES:
             size = None
         else:
@@ -182,23 +230,29 @@ def unpack_state(packed: Any) -> State:
         value, tags = packed
         state = Success(SUCCEEDED)
         state._context = tags
-        state._held = pickle.loads(value) if isinstance(value, bytes) else value
+        if isinstance(value, bytes):
+            packed = len(value) > UNPACKED_BYTES
+            value = PackedResult(value) if packed else pickle.loads(value)
+        state._held = value
         return state
     unpacked: State = pickle.loads(packed)
     return unpacked
 
 
-def pack_value(value: Any) -> Any:
+def _pack_value(value: Any, admitted: tuple[Any, int] | None) -> Any:
     """A small value in a form that pickles everywhere; a `Remote` in the place of a large one."""
     if type(value) in _SIMPLE:
         return value
-    size = size_of(value)
+    size = _size(value, admitted)
     if size > INLINE_BYTES:
         return Remote(size)
-    if type(value) is str:
-        return value
-    pickled = dumps(value)
-    return pickled if len(pickled) <= INLINE_BYTES else Remote(len(pickled))
+    return value if type(value) is str else dumps(value)
+
+
+def _size(value: Any, admitted: tuple[Any, int] | None) -> int:
+    if admitted is not None and admitted[0] is value:
+        return admitted[1]
+    return pickled_size(value)
 
 
 def _tags(state: State) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 
 from prefectlite.engine.messages import EXPANDED, SUCCEEDED
 from prefectlite.engine.plan import Link, Plan, PlannedEdge, PlannedTask, Segment, link_between
-from prefectlite.engine.portable import INLINE_BYTES, pack_state, portable_exception
+from prefectlite.engine.portable import pack_state, portable_exception
 from prefectlite.engine.reporting import traceback_of
 from prefectlite.engine.result import Result
 from prefectlite.engine.segment_run import all_finished, run_segment
@@ -169,6 +169,7 @@ class ElementRun:
         self._previous = previous
         # what the first task run sees, once it has been looked at
         self._seen: list[State] | None = None
+        self._scope = shared.scope
         self._changes: list[Change] = []
         self._began = 0.0
         self._run_count = 1
@@ -204,6 +205,7 @@ class ElementRun:
         self._seen = seen
         if scope is None:
             scope = copy.copy(shared.scope)
+        self._scope = scope
         scope.on_change = self._changed
         scope.edges = self._edges
         record.reached = run_segment(
@@ -283,7 +285,9 @@ class ElementRun:
         elif isinstance(state._held, Result) and isinstance(state._held.value, BaseException):
             state._held.value = portable_exception(state._held.value, name)
         self.states[planned.index] = state
-        packed, size = pack_state(state, whole=planned.task.runs_once)
+        scope = self._scope
+        packed, size = pack_state(state, planned.task.runs_once, scope.admitted)
+        scope.admitted = None
         usual = [change[0] for change in self._changes] == ["Running", "Success"]
         self.records.append(
             LinkRecord(
@@ -318,27 +322,22 @@ class ElementRun:
                 before = segment.tasks[record.reached - 1]
                 block.kept = {**(block.kept or {}), before: self.states[before]}
         elif segment.consumers:
-            block.tail = _light(self.states[segment.tail])
+            small = bool(record.links) and record.links[-1].left_size is None
+            block.tail = _light(self.states[segment.tail], small)
         return block
 
 
-def _light(state: State) -> Any:
+def _light(state: State, is_small: bool) -> Any:
     """A state for those downstream: bare where it is the usual one, by location where stored."""
     held = state._held
     if not isinstance(held, Result):
         usual = type(state) is Success and state.message == SUCCEEDED
         return (held,) if usual else state
-    if held.location is not None and held.value is not None and not _is_small(held.value):
+    if held.location is not None and held.value is not None and not is_small:
         state = copy.copy(state)
         state._held = held.copy()
         state._held.value = None
     return state
-
-
-def _is_small(value: Any) -> bool:
-    from prefectlite.engine.portable import size_of
-
-    return size_of(value) <= INLINE_BYTES
 
 
 def _not_finished() -> State:

@@ -8,6 +8,7 @@ says where that value is. The stores themselves are in `prefectlite.engine.resul
 from __future__ import annotations
 
 import copy
+import pickle
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -201,6 +202,38 @@ class Result:
             f"{type(self).__name__} cannot {action}: it has no store. Use one of "
             "prefectlite.engine.results, such as LocalResult, or a subclass of your own"
         )
+
+
+class PackedResult(Result):
+    """Holds a value that came from another process in a state, until somebody looks at it.
+
+    A state shows a plain `Result` in its place.
+
+    Args:
+        pickled: The pickled value.
+    """
+
+    def __init__(self, pickled: bytes) -> None:
+        self._pickled: bytes | None = pickled
+        self._value: Any = None
+        super().__init__()
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        if self._pickled is not None:
+            self._value = pickle.loads(self._pickled)
+            self._pickled = None
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        """Put another value in its place; None, as Result sets it when it is made, is none."""
+        if value is not None:
+            self._value, self._pickled = value, None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Result, (self.value,)
 
 
 class NoResultType(Result):

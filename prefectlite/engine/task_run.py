@@ -77,6 +77,8 @@ class RunScope:
     interrupted: Callable[[], bool] = bool
     # whether values go to other processes, so that they have to be picklable
     leaves_process: bool = False
+    # the last value that was let out of the process, and its size in bytes
+    admitted: tuple[Any, int] | None = None
     # what the driver found out about the targets of mapped tasks
     book: TargetBook | None = None
     # whether a task run ends, as it was, where its target is not there
