@@ -27,6 +27,7 @@ from prefectlite.engine.events import (
     Summary,
     TimerDue,
 )
+from prefectlite.engine.limits import Limits, Turnstile
 from prefectlite.engine.lookup import Lookup, joined, lookup_for
 from prefectlite.engine.messages import EXPANDED
 from prefectlite.engine.plan import Plan
@@ -66,6 +67,9 @@ class Launcher(Protocol):
 
     def submit(self, submit: Submit) -> Sequence[Event]: ...
 
+    def together(self, segment: int, waiting: int) -> int:
+        """How many elements of a segment go in one, out of those that wait."""
+
     def release(self, release: Release) -> None: ...
 
     def poll(self) -> Sequence[Event]: ...
@@ -85,6 +89,7 @@ class Driver:
         reporter: Told of every change.
         waits: Whether to wait for retries and pauses until they are due; if not, the run ends
             with them as they are.
+        limits: How many runs may be at work at a time; None for no limits.
     """
 
     def __init__(
@@ -94,12 +99,17 @@ class Driver:
         scope: RunScope,
         reporter: Reporter,
         waits: bool = True,
+        limits: Limits | None = None,
     ) -> None:
         self.plan = plan
         self.states = states
         self.scope = scope
         self.reporter = reporter
         self.waits = waits
+        self.limits = limits
+        # the segments whose runs come to the launcher as they are to be sent
+        self.limited: Collection[int] = limits.limited(plan) if limits is not None else ()
+        self._turnstile: Turnstile | None = None
         # the tasks whose states the caller wants back, and whether it just did not say which
         self.wanted: Collection[Task] | None = None
         self.wants_all = True
@@ -118,6 +128,10 @@ class Driver:
             KeyboardInterrupt: The user interrupted; what had finished is in `states`.
         """
         self.launcher = launcher
+        batched = launcher.batched
+        if self.limits is not None and not launcher.eager:
+            self._turnstile = Turnstile(self.plan, self.limits, launcher.together)
+            batched = {*batched, *self.limits.to_finish_first(self.plan)}
         edges = [edge for planned in self.plan.tasks for edge in planned.edges if edge.mapped]
         mapped_over = {edge.upstream for edge in edges}
         flattened_over = {edge.upstream for edge in edges if edge.flattened}
@@ -135,7 +149,7 @@ class Driver:
             waits_for_timers=self.waits,
             releases=launcher.submit_ahead,
             most_ahead=launcher.most_ahead,
-            batched=launcher.batched,
+            batched=batched,
             progress=self._progress(),
         )
         self.lookup = lookup_for(self, launcher.settles)
@@ -228,10 +242,11 @@ class Driver:
         as room for the elements of the next map.
         """
         if self.lookup is not None:
-            return iter(self._looked_for(event, self.lookup))
-        submits: list[Submit] = []
-        self._perform_all(event, submits)
-        return iter(submits)
+            submits = self._looked_for(event, self.lookup)
+        else:
+            submits = []
+            self._perform_all(event, submits)
+        return iter(submits if self._turnstile is None else self._turnstile.take(submits))
 
     def _looked_for(self, event: Event, lookup: Lookup) -> list[Submit]:
         """What an event leads to, where elements whose targets are there need not be submitted.
@@ -253,6 +268,8 @@ class Driver:
 
     def _perform_all(self, event: Event, submits: list[Submit]) -> None:
         """Perform what an event leads to; add the submissions to a list."""
+        if self._turnstile is not None:
+            self._turnstile.over(event)
         for instruction in self.run_state.handle(event):
             if isinstance(instruction, Submit):
                 submits.append(instruction)

@@ -14,6 +14,7 @@ from prefectlite.engine.active_runs import FlowRun, active_run
 from prefectlite.engine.cancellation import INTERRUPTED, Cancellation
 from prefectlite.engine.driver import Driver
 from prefectlite.engine.launchers import launcher_for
+from prefectlite.engine.limits import Limits, limits_of
 from prefectlite.engine.plan import Plan, PlannedTask, compile_flow
 from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.reporting import Reader, Reporter
@@ -92,6 +93,8 @@ class FlowRunner(Runner):
         context: Mapping[str, Any] | None = None,
         task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
         readers: Sequence[Reader] = (),
+        task_concurrency: Mapping[str, int] | None = None,
+        max_in_flight: int | None = None,
     ) -> State:
         """Run the flow.
 
@@ -107,6 +110,11 @@ class FlowRunner(Runner):
             context: Keys to add to the context of the run.
             task_contexts: Keys to add to the context of single tasks.
             readers: Functions that are called with each `StateChange`.
+            task_concurrency: How many runs of the tasks with a tag, a name or a slug may be at work
+                at a time, such as `{"db": 3}`; goes before `engine.task_concurrency` of the
+                configuration.
+            max_in_flight: How many task runs, or futures, may be with the executor at a time;
+                `engine.max_in_flight` of the configuration by default.
 
         Returns:
             The state the run came to; its result maps `return_tasks` to their states.
@@ -115,29 +123,31 @@ class FlowRunner(Runner):
         if state._finished or _is_later(state):
             return state
         values = flow_run_context(self.flow, parameters, context)
+        request = _RunRequest(
+            task_states=dict(task_states or {}),
+            return_tasks=None if return_tasks is None else set(return_tasks),
+            handlers=[
+                _as_task_handler(self.task_runner_cls, handler)
+                for handler in task_runner_state_handlers or ()
+            ],
+            executor=executor or self.flow.executor or _configured_executor(),
+            task_contexts=dict(task_contexts or {}),
+            readers=tuple(readers),
+            values=values,
+            limits=(task_concurrency, max_in_flight),
+        )
         self.logger.info("Beginning Flow run for '%s'", self.flow.name)
         with run_context(values):
-            running = state
-            if not state._running:
-                running = self._changed(state, Running("Running flow."))
-            if not running._running:
-                return running
-            final = self._run_tasks(
-                running,
-                _RunRequest(
-                    task_states=dict(task_states or {}),
-                    return_tasks=None if return_tasks is None else set(return_tasks),
-                    handlers=[
-                        _as_task_handler(self.task_runner_cls, handler)
-                        for handler in task_runner_state_handlers or ()
-                    ],
-                    executor=executor or self.flow.executor or _configured_executor(),
-                    task_contexts=dict(task_contexts or {}),
-                    readers=tuple(readers),
-                    values=values,
-                ),
-            )
-            return final if final is running else self._changed(running, final)
+            return self._run_request(state, request)
+
+    def _run_request(self, state: State, request: _RunRequest) -> State:
+        running = state
+        if not state._running:
+            running = self._changed(state, Running("Running flow."))
+        if not running._running:
+            return running
+        final = self._run_tasks(running, request)
+        return final if final is running else self._changed(running, final)
 
     def _changed(self, old: State, new: State) -> State:
         """Show a change of the flow's state to its handlers."""
@@ -230,6 +240,7 @@ class _RunRequest:
         task_contexts: dict[Task, Mapping[str, Any]],
         readers: tuple[Reader, ...],
         values: dict[str, Any],
+        limits: tuple[Mapping[str, int] | None, int | None],
     ) -> None:
         self.task_states = task_states
         self.return_tasks = return_tasks
@@ -238,6 +249,17 @@ class _RunRequest:
         self.task_contexts = task_contexts
         self.readers = readers
         self.values = values
+        self.limits = limits
+
+    def limits_in(self, plan: Plan) -> Limits | None:
+        """The limits of the run, and those of the configuration.
+
+        Raises:
+            ValueError: One is no positive number, or concerns no task.
+        """
+        engine = run_context.config.engine
+        configured = engine.get("task_concurrency") or {}
+        return limits_of(plan, *self.limits, configured, engine.max_in_flight)
 
 
 class _FlowRun:
@@ -271,6 +293,7 @@ class _FlowRun:
         given = {task: _unwrapped(state) for task, state in request.task_states.items()}
         known = {task for task, state in given.items() if _is_final(state)}
         plan = self.plan = compile_flow(self.flow, known, handled=bool(request.handlers))
+        limits = request.limits_in(plan)
         index_of = {planned.task: planned.index for planned in plan.tasks}
         states = self.states = TaskStates(
             plan, {index_of[task]: state for task, state in given.items() if task in index_of}
@@ -292,7 +315,7 @@ class _FlowRun:
                 reporter.readers.append(self.journal.take)
             self.runner.logger.debug("Using executor type %s", type(executor).__name__)
             with executor.start():
-                driver = Driver(plan, states, scope, reporter, waits=self.runner.waits)
+                driver = Driver(plan, states, scope, reporter, self.runner.waits, limits)
                 driver.wanted = request.return_tasks
                 driver.wants_all = request.return_tasks == set(self.flow.tasks)
                 driver.run(launcher_for(executor, driver))

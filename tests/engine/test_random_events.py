@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from prefectlite import Task
 from prefectlite.engine.events import Summary
+from prefectlite.engine.limits import Limits
 from prefectlite.engine.plan import compile_flow
 from prefectlite.engine.state import State
 from tests.engine.random_flows import Sketch, build, sketches
@@ -24,6 +25,14 @@ def _watch(task: Task, old: State, new: State) -> None:
     submit_ahead=strategies.booleans(),
     fuse=strategies.booleans(),
     handled=strategies.booleans(),
+    limits=strategies.none()
+    | strategies.builds(
+        Limits,
+        strategies.dictionaries(
+            strategies.sampled_from(["t0", "t1", "t2", "t4"]), strategies.integers(1, 3)
+        ),
+        strategies.none() | strategies.integers(1, 4),
+    ),
 )
 @settings(
     max_examples=400,
@@ -33,7 +42,12 @@ def _watch(task: Task, old: State, new: State) -> None:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_order_of_events_comes_to_an_end(
-    drawn: list[Sketch], random: Any, submit_ahead: bool, fuse: bool, handled: bool
+    drawn: list[Sketch],
+    random: Any,
+    submit_ahead: bool,
+    fuse: bool,
+    handled: bool,
+    limits: Limits | None,
 ) -> None:
     flow, tasks = build(drawn)
     for task in tasks[:: 2 if handled else len(tasks) + 1]:
@@ -44,7 +58,7 @@ def test_every_order_of_events_comes_to_an_end(
         for planned in plan.tasks
         if planned.known
     }
-    toy = ToyExecutor(plan, known, random.randrange, submit_ahead)
+    toy = ToyExecutor(plan, known, random.randrange, submit_ahead, limits)
     toy.run()
     assert all(runs.settled for runs in toy.state.runs)
     for segment, runs in zip(plan.segments, toy.state.runs, strict=True):

@@ -24,6 +24,7 @@ from prefectlite.engine.events import (
     TimerDue,
     Waiting,
 )
+from prefectlite.engine.limits import Limits, Turnstile
 from prefectlite.engine.plan import Link, Plan
 from prefectlite.engine.run_state import DONE, RunState
 
@@ -48,11 +49,20 @@ class ToyExecutor:
         known: The summaries of its known tasks.
         choose: Gives a number from 0 up to, but not including, its argument.
         submit_ahead: Whether runs come as soon as their upstreams were submitted.
+        limits: How many runs may be on their way at a time.
     """
 
     def __init__(
-        self, plan: Plan, known: dict[int, Summary], choose: Choose, submit_ahead: bool
+        self,
+        plan: Plan,
+        known: dict[int, Summary],
+        choose: Choose,
+        submit_ahead: bool,
+        limits: Limits | None = None,
     ) -> None:
+        self.limits = limits
+        self.turnstile = Turnstile(plan, limits) if limits is not None else None
+        finish_first = limits.to_finish_first(plan) if limits is not None else set()
         self.plan = plan
         self.choose = choose
         self.submit_ahead = submit_ahead
@@ -62,7 +72,10 @@ class ToyExecutor:
             submit_ahead=submit_ahead,
             releases=True,
             most_ahead=choose(4) or None,
-            batched=[segment.index for segment in plan.segments if choose(5) == 0],
+            batched={
+                *finish_first,
+                *(segment.index for segment in plan.segments if choose(5) == 0),
+            },
         )
         self.flying: list[Flying] = []
         self.answered: list[Event] = []
@@ -143,8 +156,31 @@ class ToyExecutor:
         instructions: list[Instruction] = self.state.handle(event)
         self.state.check()
         assert not (self.finished and instructions), f"after the end: {instructions}"
+        if self.turnstile is not None and self.limits is not None:
+            self.turnstile.over(event)
+            submits = [each for each in instructions if isinstance(each, Submit)]
+            others = [each for each in instructions if not isinstance(each, Submit)]
+            instructions = [*others, *self.turnstile.take(submits)]
+            self.turnstile.check()
         for instruction in instructions:
             self._perform(instruction)
+        if self.limits is not None:
+            self._check_limits(self.limits)
+
+    def _check_limits(self, limits: Limits) -> None:
+        if limits.max_in_flight is not None:
+            assert len(self.flying) <= limits.max_in_flight
+        for name, most in limits.task_concurrency.items():
+            at_work = [
+                run
+                for run in self.flying
+                if name
+                in [
+                    self.plan.tasks[task].name
+                    for task in self.plan.segments[run.segment].tasks[run.link :]
+                ]
+            ]
+            assert len(at_work) <= most, f"{name}: {at_work}"
 
     def _perform(self, instruction: Instruction) -> None:
         if isinstance(instruction, Submit):

@@ -68,9 +68,7 @@ class ElementQueue:
         """The elements to send now, one list a future."""
         batches = []
         while self._waiting and self._has_room(slots):
-            size = next_batch_size(
-                self.batch_size, len(self._waiting), slots, self._seconds_per_element()
-            )
+            size = self.next_size(len(self._waiting), slots)
             batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
             together = [len(batch)]
             for element in batch:
@@ -78,6 +76,10 @@ class ElementQueue:
             self._futures += 1
             batches.append(batch)
         return batches
+
+    def next_size(self, waiting: int, slots: int) -> int:
+        """How many out of some elements the next future carries; see `next_batch_size`."""
+        return next_batch_size(self.batch_size, waiting, slots, self._seconds_per_element())
 
     def _has_room(self, slots: int) -> bool:
         if self.batch_size is None:

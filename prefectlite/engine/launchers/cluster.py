@@ -145,14 +145,31 @@ class ClusterLauncher:
         alone = submit.link or submit.attempt > 1 or self._initial(segment, submit) is not None
         if not waits_its_turn or alone:
             self._send(segment, submit)
-            return ()
-        queue = self._queues.get(segment.index)
-        if queue is None:
-            queue = ElementQueue(self._batch_sizes[segment.index])
-            self._queues[segment.index] = queue
-        queue.put(submit.elements)
-        self._send_from(segment, queue)
+        elif segment.index in self._driver.limited:
+            self._send_as_it_is(segment, list(submit.elements))
+        else:
+            queue = self._queue(segment.index)
+            queue.put(submit.elements)
+            self._send_from(segment, queue)
         return ()
+
+    def together(self, segment: int, waiting: int) -> int:
+        """How many elements of a limited segment go in one future."""
+        if self._batch_sizes[segment] is None:
+            return 1
+        return self._queue(segment).next_size(waiting, self._slots())
+
+    def _queue(self, segment: int) -> ElementQueue:
+        queue = self._queues.get(segment)
+        if queue is None:
+            queue = self._queues[segment] = ElementQueue(self._batch_sizes[segment])
+        return queue
+
+    def _send_as_it_is(self, segment: Segment, elements: list[int]) -> None:
+        if len(elements) == 1:
+            self._send(segment, Submit(segment.index, elements))
+        else:
+            self._send_batch(segment, elements)
 
     def _send_from(self, segment: Segment, queue: ElementQueue) -> None:
         """Send what a segment's queue lets go: single elements together, batches one by one."""

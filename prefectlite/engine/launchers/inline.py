@@ -28,6 +28,10 @@ class InlineLauncher:
         """Run the submission's one element now."""
         return [self._runs.run(submit, submit.elements[0])]
 
+    def together(self, segment: int, waiting: int) -> int:
+        """Elements go one by one."""
+        return 1
+
     def release(self, release: Release) -> None:
         """Nothing to release: the states are the caller's."""
 

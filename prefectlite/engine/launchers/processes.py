@@ -157,6 +157,10 @@ class ProcessLauncher:
         explained = type(error)(f"Task {name!r} could not be run: {error}")
         return self._records.end_as_failed(segment.index, element, link, explained)[1]
 
+    def together(self, segment: int, waiting: int) -> int:
+        """Elements go one by one."""
+        return 1
+
     def release(self, release: Release) -> None:
         """Nothing to release: the states are the caller's."""
 

@@ -97,6 +97,10 @@ class ThreadLauncher:
             events.append(end)
         return events
 
+    def together(self, segment: int, waiting: int) -> int:
+        """Elements go one by one."""
+        return 1
+
     def release(self, release: Release) -> None:
         """Nothing to release: the states are the caller's."""
 
