@@ -10,11 +10,13 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv-prefect1"
 
-# Prefect 1.4.1 serializes states and flows with marshmallow 3, and runs on Python up to 3.10.
+# Prefect 1.4.1 serializes states and flows with marshmallow 3, its clocks of cron need pendulum 2,
+# and it runs on Python up to 3.10.
 REQUIREMENTS = (
     "prefect==1.4.1",
     "marshmallow==3.14.1",
     "marshmallow-oneofschema==3.0.1",
+    "pendulum<3",
     "setuptools<70",
 )
 PYTHONS = ("python3.9", "python3.10", "python3.8")

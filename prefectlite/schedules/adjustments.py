@@ -10,6 +10,8 @@ from prefectlite.schedules.moments import moment
 
 __all__ = ["add", "next_weekday"]
 
+SATURDAY = 5
+
 
 def add(interval: timedelta) -> Callable[[datetime], datetime]:
     """Return an adjustment that moves each event by an interval.
@@ -41,5 +43,7 @@ def next_weekday(dt: datetime) -> datetime:
         3
     """
     at = moment(dt)
-    days_to_monday = 7 - at.weekday()
-    return at.add(days=days_to_monday) if days_to_monday <= 2 else at
+    # Day by day, as Prefect 1 goes: a time that Sunday's clocks are set forward over stays moved.
+    while at.weekday() >= SATURDAY:
+        at = at.add(days=1)
+    return at

@@ -111,6 +111,12 @@ class TestAdjustments:
         assert adjustments.next_weekday(pendulum.datetime(2020, 5, 3, 9)).day == 4
         assert adjustments.next_weekday(datetime(2020, 5, 8, 9)).day == 8
 
+    def test_next_weekday_over_a_time_left_out(self) -> None:
+        # clocks in St. John's were set from 0:01 to 1:01 on that Sunday
+        saturday = pendulum.datetime(2009, 3, 7, 0, 56, tz="America/St_Johns")
+        found = adjustments.next_weekday(saturday)
+        assert found.isoformat() == "2009-03-09T01:56:00-02:30"
+
     def test_add_is_time_that_passes(self) -> None:
         eve = pendulum.datetime(2020, 3, 7, 12, tz="America/New_York")
         assert adjustments.add(DAY)(eve).isoformat() == "2020-03-08T13:00:00-04:00"
