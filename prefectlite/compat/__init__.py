@@ -50,7 +50,8 @@ def install(settings: bool | None = None) -> None:
     """Let ``import prefect``, and everything below it, be prefectlite.
 
     It holds for this process and for those that it starts, workers of a Dask cluster included.
-    Calling it again changes nothing.
+    Calling it again changes nothing. As in Prefect 1, nothing is checkpointed and no target is
+    looked at unless ``flows.checkpointing`` is set, or ``PREFECT__FLOWS__CHECKPOINTING`` is.
 
     Args:
         settings: whether to lay the settings made for Prefect over prefectlite's: the file
@@ -78,7 +79,7 @@ def install(settings: bool | None = None) -> None:
     from prefectlite.compat.flows import adapt_flow
 
     wanted = os.environ.get(SETTINGS_VARIABLE) == "1" if settings is None else settings
-    _finder = AliasFinder(_read_settings if wanted else _nothing)
+    _finder = AliasFinder(_read_settings if wanted else _take_defaults)
     sys.meta_path.insert(0, _finder)
     os.environ[VARIABLE] = "1"
     _show_children()
@@ -95,8 +96,10 @@ def uninstall() -> None:
         return
     import prefectlite
     from prefectlite.compat.flows import restore_flow
+    from prefectlite.compat.settings import restore_defaults
 
     sys.meta_path.remove(_finder)
+    restore_defaults()
     _finder = None
     for name in [name for name in sys.modules if name == "prefect" or name.startswith("prefect.")]:
         del sys.modules[name]
@@ -131,14 +134,18 @@ def _hide_from_children() -> None:
         os.environ.pop("PYTHONPATH", None)
 
 
-def _nothing() -> None:
-    """What is done before the first import of ``prefect`` where nothing is asked for."""
+def _take_defaults() -> None:
+    """Before the first import of ``prefect``: the defaults that such code was written with."""
+    from prefectlite.compat.settings import take_defaults
+
+    take_defaults()
 
 
 def _read_settings() -> None:
     from prefectlite.compat.settings import read_settings
 
     read_settings()
+    _take_defaults()
 
 
 def _refuse_real_prefect() -> None:

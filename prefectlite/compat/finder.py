@@ -11,7 +11,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from prefectlite.compat.missing import MissingModule, is_missing_module, missing_class
-from prefectlite.compat.names import MOVED, NAMES
+from prefectlite.compat.names import MOVED, NAMES, REEXPORTED
+from prefectlite.utilities.importtools import import_object
 
 __all__ = ["AliasFinder"]
 
@@ -124,6 +125,10 @@ def _complete(module: ModuleType, name: str) -> None:
         else:
             value = missing_class(full)
         setattr(module, short, value)
+    for full, place in REEXPORTED.items():
+        head, _, short = full.rpartition(".")
+        if head == name and not hasattr(module, short):
+            setattr(module, short, import_object(f"{PACKAGE}.{place}"))
     prefix = f"{name}." if name else ""
     # A module that is no package cannot be asked for what is below it, and the import system would
     # put a module in the place of a class of the same name: these are there beforehand.

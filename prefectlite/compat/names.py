@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["MOVED", "NAMES", "PUBLIC", "Entry", "lookup"]
+__all__ = ["MOVED", "NAMES", "PUBLIC", "REEXPORTED", "Entry", "lookup"]
 
 Status = Literal["same", "different", "ignored", "missing"]
 
@@ -132,6 +132,20 @@ MOVED: dict[str, str] = {
     "tasks.secrets.env_var": "tasks.secrets",
     "utilities.exceptions": "exceptions",
     "utilities.notifications.notifications": "utilities.notifications",
+}
+
+# Names that modules of Prefect have besides their own, and that people import from there.
+REEXPORTED: dict[str, str] = {
+    "engine.runner.ENDRUN": "engine.signals.ENDRUN",
+    "engine.task_runner.ENDRUN": "engine.signals.ENDRUN",
+    "engine.flow_runner.ENDRUN": "engine.signals.ENDRUN",
+    "engine.signals.state": "engine.state",
+    "exceptions.PrefectError": "exceptions.PrefectException",
+    "exceptions.StorageError": "exceptions.FlowStorageError",
+    "exceptions.TaskTimeoutError": "exceptions.TaskTimeoutSignal",
+    "exceptions.VersionLockError": "exceptions.VersionLockMismatchSignal",
+    "tasks.Task": "core.task.Task",
+    "utilities.tasks.unmapped": "utilities.edges.unmapped",
 }
 
 _NO_SERVER = "there is no server and no account here. "
@@ -275,6 +289,8 @@ def lookup(name: str) -> Entry | None:
             rest, names = parts[length : length + 2], public.split()
             if not rest or any(part in names for part in rest):
                 return Entry("same")
+    if name in REEXPORTED:
+        return Entry("same")
     return Entry("same") if any(module.startswith(f"{name}.") for module in PUBLIC) else None
 
 

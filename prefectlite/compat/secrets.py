@@ -10,6 +10,8 @@ from prefectlite.utilities.context import context
 
 __all__ = ["Secret"]
 
+_NOT_THERE = object()
+
 
 class Secret:
     """A secret of the context, or of the environment.
@@ -32,7 +34,7 @@ class Secret:
             ValueError: there is no secret of this name.
         """
         found = self._found()
-        if found is None:
+        if found is _NOT_THERE:
             raise ValueError(
                 f'Local Secret "{self.name}" was not found. Set the variable '
                 f"PREFECTLITE__CONTEXT__SECRETS__{self.name}, or put it under [context.secrets] in "
@@ -47,10 +49,10 @@ class Secret:
 
     def exists(self) -> bool:
         """Whether there is a secret of this name."""
-        return self._found() is not None
+        return self._found() is not _NOT_THERE
 
     def _found(self) -> Any:
-        found = context.get("secrets", {}).get(self.name)
-        if found is None:
-            found = os.environ.get(f"PREFECT__CONTEXT__SECRETS__{self.name}")
-        return found
+        secrets = context.get("secrets", {})
+        if self.name in secrets:
+            return secrets[self.name]
+        return os.environ.get(f"PREFECT__CONTEXT__SECRETS__{self.name}", _NOT_THERE)

@@ -1,4 +1,4 @@
-"""The settings that a user made for Prefect, laid over prefectlite's."""
+"""The settings that a user made for Prefect, laid over prefectlite's; and Prefect's defaults."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from prefectlite.configuration import (
     interpolate_env_vars,
     load_toml,
     process_task_defaults,
+    string_to_type,
 )
 from prefectlite.utilities.collections import merge_dicts
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import configure_extra_loggers, configure_logging
 
-__all__ = ["read_settings"]
+__all__ = ["read_settings", "restore_defaults", "take_defaults"]
 
 PREFECT_PREFIX = "PREFECT"
 PREFECT_CONFIG = "~/.prefect/config.toml"
+CHECKPOINTING = f"{PREFECT_PREFIX}__FLOWS__CHECKPOINTING"
+
+_defaults_taken = False
 
 
 def read_settings() -> None:
@@ -48,6 +52,28 @@ def read_settings() -> None:
         context[key] = {**current, **value} if both else value
     configure_logging()
     configure_extra_loggers()
+
+
+def take_defaults() -> None:
+    """Let nothing be checkpointed where nobody has decided on it, as in Prefect 1.
+
+    Files that were written for it name stores that were never used on the machine where they were
+    tried. Who has set the variable of Prefect's has decided: results of a task's own are stored.
+    """
+    global _defaults_taken
+    flows = prefectlite.config.flows
+    if flows.checkpointing is None and not string_to_type(os.environ.get(CHECKPOINTING, "")):
+        flows.checkpointing = False
+        _defaults_taken = True
+
+
+def restore_defaults() -> None:
+    """Undo :func:`take_defaults`."""
+    global _defaults_taken
+    if _defaults_taken:
+        _defaults_taken = False
+        if prefectlite.config.flows.checkpointing is False:
+            prefectlite.config.flows.checkpointing = None
 
 
 def _take_over_defaults(read: Any) -> None:

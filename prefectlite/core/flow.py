@@ -183,12 +183,19 @@ class Flow(FlowGraph):
         Raises:
             ParameterError: a value for no parameter of this flow, or none for a required one.
             TypeError: an argument that neither a parameter nor the runner's ``run`` has.
+            RuntimeError: inside of a ``with Flow(...)`` block, where tasks are put together.
 
         Example:
             ``flow.run(parameters={"day": "2024-02-29"}, executor=LocalDaskExecutor())``
         """
         from prefectlite.engine.flow_runner import run_flow
 
+        if context.get("flow") is not None:
+            raise RuntimeError(
+                f"Don't call `flow.run()` from within a `Flow` context manager: end the block of "
+                f"`with Flow({context['flow'].name!r}) as ...:` first, and run flow {self.name!r} "
+                f"below it."
+            )
         values = dict(parameters or {})
         for parameter in self.parameters():
             if parameter.name in kwargs:

@@ -128,6 +128,8 @@ def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]
             f"functions of Python itself and of compiled packages. Wrap it in a function of your "
             f"own: `@task def {_identifier(owner)}(x): return {_identifier(owner)}_function(x)`."
         ) from None
+    if type(run).__module__ == "unittest.mock":
+        signature = _of_a_mock(signature)
     kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     if inspect.Parameter.VAR_POSITIONAL in kinds.values():
         raise ValueError(
@@ -150,6 +152,17 @@ def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]
             f"own that names them."
         )
     return CallSignature(signature, extra, _promised_results(run, signature.return_annotation))
+
+
+def _of_a_mock(signature: inspect.Signature) -> inspect.Signature:
+    """The signature of a test's stand-in for a task's ``run``, which says that it takes anything.
+
+    Tasks pass arguments by name, and it takes those.
+    """
+    kept = [
+        p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_POSITIONAL
+    ]
+    return signature.replace(parameters=kept)
 
 
 def _identifier(name: str) -> str:

@@ -41,7 +41,10 @@ def moment(value: Any, name: str = "A date and time") -> DateTime:
             f"For a text, use pendulum.parse(...)."
         )
     zone: Any = value.tzinfo
-    if hasattr(zone, "localize") and zone.zone is None:
+    if zone is None:
+        # said for pendulum's own naive dates, which it would leave as they are
+        value = value.replace(tzinfo=timezone.utc)
+    elif hasattr(zone, "localize") and zone.zone is None:
         # an offset of pytz, which pendulum takes for a zone without a name
         value = value.replace(tzinfo=timezone(value.utcoffset() or NO_TIME))
     found: DateTime = pendulum.instance(value)

@@ -64,6 +64,9 @@ def test_every_public_name_is_there(module: str) -> None:
             "prefect.utilities.exceptions:PrefectException",
             "prefectlite.exceptions:PrefectException",
         ),
+        ("prefect.utilities.exceptions:PrefectError", "prefectlite.exceptions:PrefectException"),
+        ("prefect.utilities.tasks:unmapped", "prefectlite.utilities.edges:unmapped"),
+        ("prefect.engine.runner:ENDRUN", "prefectlite.engine.signals:ENDRUN"),
     ],
 )
 def test_old_paths_lead_to_the_new_ones(old: str, new: str) -> None:
@@ -257,12 +260,23 @@ def test_agents_are_refused() -> None:
 
 def test_secrets_of_the_client() -> None:
     secret = load("prefect.client:Secret")
-    with prefectlite.context(secrets={"A": '{"b": 1}', "C": "text", "N": 5}):
-        assert [secret(name).get() for name in "ACN"] == [{"b": 1}, "text", 5]
+    with prefectlite.context(secrets={"A": '{"b": 1}', "C": "text", "N": 5, "O": None}):
+        assert [secret(name).get() for name in "ACNO"] == [{"b": 1}, "text", 5, None]
         assert secret("A").exists()
     assert not secret("A").exists()
     with pytest.raises(ValueError, match='Secret "A" was not found'):
         secret("A").get()
+
+
+@pytest.mark.parametrize(("variable", "expected"), [(None, False), ("true", None), ("0", False)])
+def test_nothing_is_checkpointed_by_default(
+    variable: str | None, expected: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("PREFECT__FLOWS__CHECKPOINTING", variable)
+    assert load("prefect").config.flows.checkpointing is expected
+    compat.uninstall()
+    assert prefectlite.config.flows.checkpointing is None
 
 
 def test_result_handlers_make_results() -> None:

@@ -87,6 +87,10 @@ class TestContext:
         assert (inner.tasks, outer.tasks) == ({first}, {second})
         assert "flow" not in prefectlite.context
 
+    def test_the_block_is_no_place_to_run_a_flow(self) -> None:
+        with Flow("outer"), pytest.raises(RuntimeError, match="end the block of `with Flow"):
+            Flow("inner").run()
+
     def test_a_flow_can_be_entered_again(self) -> None:
         with Flow("f") as flow, flow:
             first = one()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import timedelta
 from typing import Any, NamedTuple, Optional, Tuple  # noqa: UP035 - users write these too
+from unittest import mock
 
 import pendulum
 import pytest
@@ -122,6 +123,19 @@ class TestDecorator:
             task(reserved)
         with pytest.raises(TypeError, match=r"positional-only .*'positional': \['a'\]"):
             task(positional)
+
+    def test_a_mock_in_the_place_of_run(self) -> None:
+        class Multiply(Task):
+            def run(self, x: int, y: int) -> int:
+                return x * y
+
+        with mock.patch.object(Multiply, "run", return_value=7) as run:
+            with Flow("f") as flow:
+                result = Multiply()(x=2, y=3)
+            state = flow.run()
+        assert state is not None
+        assert state.result[result].result == 7
+        run.assert_called_once_with(x=2, y=3)
 
 
 class TestNumberOfResults:

@@ -60,6 +60,8 @@ class TestClock:
         clock = Clock(datetime(2020, 1, 1), datetime(2020, 1, 2))
         assert clock.start_date == START
         assert clock.end_date == START + DAY
+        # pendulum has naive dates of its own class
+        assert Clock(START.naive()).start_date == START
 
     @pytest.mark.parametrize("value", ["2020-01-01", date(2020, 1, 1), 5])
     def test_dates_must_have_a_time(self, value: Any) -> None:

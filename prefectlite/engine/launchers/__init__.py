@@ -42,7 +42,9 @@ def launcher_for(executor: Executor, driver: Driver) -> Launcher:
 
         launcher = ThreadLauncher(executor, driver)
     else:
-        from prefectlite.engine.launchers.inline import InlineLauncher
+        from prefectlite.engine.launchers.inline import InlineLauncher, SubmitLauncher
+        from prefectlite.executors.local import LocalExecutor
 
-        launcher = InlineLauncher(driver)
+        is_ours = type(executor).submit is LocalExecutor.submit
+        launcher = InlineLauncher(driver) if is_ours else SubmitLauncher(executor, driver)
     return launcher

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import operator
 import os
 import pickle
 import threading
+from typing import Any
 
 import pytest
 
+from prefectlite import Flow, task
 from prefectlite.exceptions import ExecutorError
 from prefectlite.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
+from prefectlite.utilities.debug import raise_on_exception
 from tests.clusters import EXECUTORS, executor_of_kind
 
 NAMES = {
@@ -98,6 +102,56 @@ def test_where_functions_run() -> None:
     processes = LocalDaskExecutor(scheduler="processes", num_workers=2)
     with processes.start():
         assert processes.wait(processes.submit(os.getpid)) != here[0]
+
+
+class Pool(LocalExecutor):
+    """An executor of a user's own, as Prefect 1 lets one write them."""
+
+    def __init__(self, pool: type[concurrent.futures.Executor]) -> None:
+        super().__init__()
+        self.pool = pool(1)
+        self.described: list[Any] = []
+
+    def submit(self, fn: Any, *args: Any, extra_context: Any = None, **kwargs: Any) -> Any:
+        self.described.append(extra_context)
+        return self.pool.submit(fn, *args, **kwargs)
+
+    def wait(self, futures: Any) -> Any:
+        return futures.result()
+
+
+def test_flows_run_by_the_submit_of_an_executor_of_ones_own() -> None:
+    with Flow("f") as flow:
+        threads = task(lambda x: threading.get_ident(), name="where").map([1, 2])
+    executor = Pool(concurrent.futures.ThreadPoolExecutor)
+    with executor.pool:
+        state = flow.run(executor=executor)
+    assert state is not None
+    assert threading.get_ident() not in state.result[threads].result
+    assert executor.described == [
+        {"task_name": "where", "task_tags": set(), "task_index": index} for index in range(2)
+    ]
+
+
+def test_one_that_raises_out_of_a_run_does_not_run_it_again() -> None:
+    calls = []
+    with Flow("f") as flow:
+        task(lambda: calls.append(1) or 1 / 0, name="fails")()
+    executor = Pool(concurrent.futures.ThreadPoolExecutor)
+    with executor.pool, pytest.raises(ZeroDivisionError), raise_on_exception():
+        flow.run(executor=executor)
+    assert calls == [1]
+
+
+def test_one_that_cannot_take_a_run_has_it_run_in_process(caplog: pytest.LogCaptureFixture) -> None:
+    with Flow("f") as flow:
+        result = task(os.getpid, name="where")()
+    executor = Pool(concurrent.futures.ProcessPoolExecutor)
+    with executor.pool:
+        state = flow.run(executor=executor)
+    assert state is not None
+    assert state.result[result].result == os.getpid()
+    assert "could not call task 'where'" in caplog.text
 
 
 def test_the_base_class_says_what_is_missing() -> None:
