@@ -163,7 +163,7 @@ class ResultError(PrefectException):
     """The root of what may go wrong with a stored result."""
 
 
-class ResultReadError(ResultError):
+class ResultReadError(ResultError, ValueError):
     """A stored result exists but cannot be read; names its location and the reason."""
 
 
@@ -171,7 +171,7 @@ class ResultNotFoundError(ResultReadError, FileNotFoundError):
     """There is no stored result at a location; names it."""
 
 
-class ResultWriteError(ResultError):
+class ResultWriteError(ResultError, OSError):
     """A result could not be stored; names its location and the reason."""
 
 

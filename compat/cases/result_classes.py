@@ -156,3 +156,40 @@ def serializers(p: Any) -> Any:
         packed == module.CompressedSerializer(module.PickleSerializer(), format="gzip"),
         packed == module.CompressedSerializer(module.PickleSerializer(), format="bz2"),
     ]
+
+
+@case
+def serializers_that_results_refuse(p: Any) -> Any:
+    from compat.harness import raised_type, raises
+
+    results = p.module("engine.results")
+    secret = p.module("tasks.secrets").PrefectSecret("name")
+    json = p.module("engine.serializers").JSONSerializer()
+    return [
+        raises(results.ConstantResult, serializer=json),
+        raises(results.ConstantResult, serializer=None),
+        raises(results.SecretResult, secret, serializer=json),
+        raised_type(results.PrefectResult, serializer=3),
+    ]
+
+
+@case
+def serializers_of_odd_values(p: Any) -> Any:
+    from compat.harness import raised_type
+
+    serializers = p.module("engine.serializers")
+    return [
+        raised_type(serializers.DateTimeSerializer().serialize, 5),
+        raised_type(serializers.JSONSerializer().deserialize, b"{"),
+        serializers.PandasSerializer("csv").serialize(None).decode(),
+        raised_type(serializers.PandasSerializer("csv").serialize, [1]),
+    ]
+
+
+@case
+def a_folder_that_is_not_validated(p: Any, folder: str) -> Any:
+    LocalResult = p.module("engine.results").LocalResult
+    result = LocalResult(dir="later", validate_dir=False, location="a/b.pkl")
+    before = os.path.isdir("later")
+    result.write(1)
+    return [result.dir, before, os.path.isfile("later/a/b.pkl"), result.read("a/b.pkl").value]

@@ -62,11 +62,7 @@ class Result:
             self.location = location
             self._formatter: Callable[..., str] | None = None
         else:
-            if not callable(location):
-                raise TypeError(
-                    f"location must be a string, a callable or None, not "
-                    f"{type(location).__name__}: {location!r}"
-                )
+            # that it cannot be called shows where it is used, as in Prefect 1
             self.location = None
             self._formatter = location
         self._serializer = serializer

@@ -210,12 +210,13 @@ class DateTimeSerializer(Serializer):
             The text.
 
         Raises:
-            TypeError: the value is no datetime.
+            AttributeError: the value is no datetime.
         """
         import pendulum
 
         if not isinstance(value, datetime):
-            raise TypeError(
+            # the kind of error that Prefect 1 has here
+            raise AttributeError(
                 f"DateTimeSerializer takes a datetime, not {type(value).__name__}: {value!r}"
             )
         return pendulum.instance(value).to_iso8601_string().encode()
@@ -286,11 +287,11 @@ class PandasSerializer(Serializer):
             )
         return reader
 
-    def serialize(self, value: pandas.DataFrame) -> bytes:
+    def serialize(self, value: pandas.DataFrame | None) -> bytes:
         """Write a DataFrame.
 
         Args:
-            value: the DataFrame or Series.
+            value: the DataFrame or Series; None is written as an empty DataFrame.
 
         Returns:
             The file's bytes.
@@ -298,6 +299,10 @@ class PandasSerializer(Serializer):
         Raises:
             ValueError: the value has no method to write this type of file.
         """
+        if value is None:
+            import pandas
+
+            value = pandas.DataFrame()
         writer = getattr(value, f"to_{self.file_type}", None)
         if writer is None:
             raise ValueError(

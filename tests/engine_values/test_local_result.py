@@ -43,7 +43,20 @@ class TestDirectory:
         monkeypatch.setenv("HOME", "/home/somebody")
         assert LocalResult(dir="here").dir == str(tmp_path / "here")
         assert LocalResult(dir="").dir == str(tmp_path)
-        assert LocalResult(dir="~/x", validate_dir=False).dir == "/home/somebody/x"
+
+    def test_stays_as_given_where_it_is_not_validated(self, tmp_path, monkeypatch):
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path)
+        result = LocalResult(dir="here", validate_dir=False, location="x")
+        assert result.dir == "here"
+        assert not (tmp_path / "here").exists()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert result.write(1).location == str(tmp_path / "here" / "x")
+        assert result.read("x").value == 1
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        result = LocalResult(dir="~/x", validate_dir=False, location="y")
+        assert result.dir == "~/x"
+        assert result.write(1).location == str(tmp_path / "home" / "x" / "y")
 
     def test_what_cannot_be_created(self, tmp_path):
         (tmp_path / "file").write_text("")

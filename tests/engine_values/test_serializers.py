@@ -113,7 +113,7 @@ class TestDateTime:
 
     @pytest.mark.parametrize("value", ["2020-01-01", 5, date(2020, 1, 1), None])
     def test_only_datetimes(self, value):
-        with pytest.raises(TypeError, match=f"takes a datetime, not {type(value).__name__}"):
+        with pytest.raises(AttributeError, match=f"takes a datetime, not {type(value).__name__}"):
             DateTimeSerializer().serialize(value)
 
     def test_no_date(self):
@@ -144,6 +144,10 @@ class TestPandas:
     def test_bytes_are_those_of_pandas(self):
         assert PandasSerializer("csv").serialize(self.frame) == self.frame.to_csv().encode()
         assert PandasSerializer("html").serialize(self.frame) == self.frame.to_html().encode()
+
+    def test_none_is_an_empty_frame_as_in_prefect_1(self) -> None:
+        assert PandasSerializer("csv").serialize(None) == b'""\n'
+        assert PandasSerializer("json").serialize(None) == b"{}"
 
     def test_equality_is_by_settings(self):
         plain = PandasSerializer("csv")

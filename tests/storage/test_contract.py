@@ -76,6 +76,8 @@ def test_what_is_written_is_read(store: Store, case: str) -> None:
     written = result.write(value, name="x")
     assert is_same(written.value, value)
     assert result.exists("{name}/value", name="x")
+    # a folder is no result; on a disk it is there all the same, as in Prefect 1
+    assert result.exists("x") == (store.kind == "local")
     read = result.read("x/value")
     assert is_same(read.value, value)
     assert read.location == "x/value"
@@ -94,6 +96,9 @@ values = st.recursive(
 @given(value=values)
 def test_any_data_comes_back_with_each_serializer(store: Store, value: Any) -> None:
     for serializer in (PickleSerializer(), JSONSerializer(), MsgpackSerializer()):
+        if store.kind == "gcs" and serializer.serialize(value).endswith(b"\r"):
+            # gcp-storage-emulator takes it for a part of the line that ends an upload
+            continue
         result = store.result(location="any", serializer=serializer)
         result.write(value)
         assert result.read("any").value == value

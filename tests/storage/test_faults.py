@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from prefectlite import Flow, task
-from prefectlite.engine.results import FsspecResult, LocalResult, S3Result
+from prefectlite.engine.results import AzureResult, FsspecResult, LocalResult, S3Result
 from prefectlite.engine.storage import Secret
 from prefectlite.exceptions import (
     ResultError,
@@ -30,7 +30,7 @@ from prefectlite.exceptions import (
     StoreUnreachableError,
 )
 from prefectlite.utilities.configuration import set_temporary_config
-from tests.stores import READER_KEY, READER_SECRET, S3Server, own_server, server
+from tests.stores import READER_KEY, READER_SECRET, AzureServer, S3Server, own_server, server
 
 # how many writers are killed: more by hand, with PREFECTLITE_TEST_KILLS=200
 KILLS = int(os.environ.get("PREFECTLITE_TEST_KILLS", "8"))
@@ -69,6 +69,17 @@ def test_no_permission_to_write(s3: S3Server) -> None:
     with pytest.raises(ResultWriteError, match="what they may write"):
         result.write(2)
     assert result.read("x").value == 1
+
+
+def test_no_such_container_in_azure() -> None:
+    azure: AzureServer = server(AzureServer)
+    result = AzureResult("nowhere", connection_string=azure.connection_string, location="x")
+    with pytest.raises(ResultWriteError, match=r"abfs://nowhere/x.*create it first"):
+        result.write(1)
+    wrong = azure.connection_string.replace("AccountKey=E", "AccountKey=F")
+    with pytest.raises(ResultWriteError, match="check the credentials") as told:
+        AzureResult(azure.bucket(), connection_string=wrong, location="x").write(1)
+    assert len(str(told.value).splitlines()) == 1
 
 
 def test_options_that_boto3_has_and_s3fs_has_not() -> None:

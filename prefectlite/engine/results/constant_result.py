@@ -13,7 +13,10 @@ class ConstantResult(Result):
     """The result of a constant: the value is there, at any location.
 
     Args:
-        **kwargs: `value`, `location` and `serializer`, as in `Result`.
+        **kwargs: `value` and `location`, as in `Result`.
+
+    Raises:
+        ValueError: there is a serializer, though nothing is written.
 
     Example:
         >>> ConstantResult(value=5).read("anywhere").value
@@ -21,6 +24,8 @@ class ConstantResult(Result):
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        if "serializer" in kwargs:
+            raise ValueError("Can't pass a serializer to a ConstantResult.")
         super().__init__(**kwargs)
 
     def read(self, location: str) -> Result:

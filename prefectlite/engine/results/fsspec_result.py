@@ -11,7 +11,7 @@ from prefectlite.engine.results.stored_result import StoredResult, _told
 from prefectlite.engine.serializers import runs_code
 from prefectlite.engine.storage.credentials import Credential, Secret, hidden
 from prefectlite.engine.storage.files import Buffer
-from prefectlite.engine.storage.objects import ObjectStore, may_pass
+from prefectlite.engine.storage.objects import ObjectStore, may_pass, status_of
 from prefectlite.engine.storage.trust import check_trust
 
 __all__ = ["FsspecResult"]
@@ -71,9 +71,10 @@ class ObjectResult(StoredResult):
         return may_pass(error)
 
     def _why_unwritten(self, error: Exception) -> str:
-        if isinstance(error, FileNotFoundError):
+        status = status_of(error)
+        if isinstance(error, FileNotFoundError) or status == 404:
             return f"there is no {self._place} {self._objects.root!r}; create it first"
-        if isinstance(error, PermissionError):
+        if isinstance(error, PermissionError) or status in (401, 403):
             return f"{_told(error)}; check the credentials and what they may write"
         return _told(error)
 

@@ -25,8 +25,10 @@ class LocalResult(StoredResult):
 
     Args:
         dir: the directory that locations are relative to; "results" in the configuration's
-            `home_dir` by default. "~" is filled in.
-        validate_dir: whether to create the directory now.
+            `home_dir` by default.
+        validate_dir: whether to create the directory now, and to have its full path in `dir`; if
+            not, `dir` stays as it is given. In both cases a relative one is looked for where the
+            result was made, also in processes that run somewhere else, and "~" is filled in.
         **kwargs: `value`, `location` and `serializer`, as in `Result`. An absolute location is
             used as it is; a value that is filled in cannot make it one.
 
@@ -44,8 +46,10 @@ class LocalResult(StoredResult):
         self, dir: str | os.PathLike[str] | None = None, validate_dir: bool = True, **kwargs: Any
     ) -> None:
         chosen = os.path.join(config.home_dir, "results") if dir is None else os.fspath(dir)
-        self.dir = os.path.abspath(os.path.expanduser(chosen))
+        self.dir = chosen
+        self._made_in = os.getcwd()
         if validate_dir:
+            self.dir = os.path.abspath(self._base)
             os.makedirs(self.dir, mode=0o775, exist_ok=True)
         # as configured where the result is made: it is used on workers too
         self._allows_shared = bool(config.results.get("allow_shared_pickles"))
@@ -55,24 +59,26 @@ class LocalResult(StoredResult):
     def default_location(self) -> str:
         """A new location in the directory, named after the time in UTC."""
         now = datetime.now(timezone.utc)
-        return os.path.join(self.dir, f"prefect-result-{now:%Y-%m-%dt%H-%M-%S-%f}-00-00")
+        return os.path.join(self._base, f"prefect-result-{now:%Y-%m-%dt%H-%M-%S-%f}-00-00")
 
     @property
     def _base(self) -> str:
-        return self.dir
+        if os.path.isabs(self.dir):
+            return self.dir
+        return os.path.abspath(os.path.join(self._made_in, os.path.expanduser(self.dir)))
 
     def named(self, location: str) -> str:
         """The path of the file."""
-        return os.path.join(self.dir, location)
+        return os.path.join(self._base, location)
 
     _kept_as = named
 
     def _fetch(self, location: str) -> bytes:
         check = self._check if runs_code(self.serializer) else None
-        return files.read_file(os.path.join(self.dir, location), check)
+        return files.read_file(self.named(location), check)
 
     def _store(self, location: str, parts: Sequence[files.Buffer]) -> None:
-        path = os.path.join(self.dir, location)
+        path = self.named(location)
         if runs_code(self.serializer):
             # better no result than one that nobody may read
             self._check(path, None)
@@ -82,11 +88,11 @@ class LocalResult(StoredResult):
         check_trust(path, file, self._allows_shared)
 
     def _exists(self, location: str) -> bool:
-        return os.path.exists(os.path.join(self.dir, location))
+        return os.path.exists(self.named(location))
 
     def listing(self, folder: str) -> dict[str, int]:
         """The files in a folder, and their sizes in bytes."""
-        return files.list_folder(os.path.join(self.dir, folder))
+        return files.list_folder(self.named(folder))
 
     def fetch_many(self, locations: Sequence[str]) -> list[bytes | Exception]:
         """Read several files, one after the other: more at a time is no faster."""

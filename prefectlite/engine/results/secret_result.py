@@ -20,8 +20,11 @@ class SecretResult(Result):
 
     Args:
         secret_task: the task; its `run(name=...)` returns the secret of that name.
-        **kwargs: `value`, `location` and `serializer`, as in `Result`. The location is the
-            name of the secret; that of the task by default.
+        **kwargs: `value` and `location`, as in `Result`. The location is the name of the secret;
+            that of the task by default.
+
+    Raises:
+        ValueError: there is a serializer, though nothing is written.
 
     Example:
         >>> SecretResult(secret_task=password).read("DATABASE_PASSWORD").value
@@ -31,6 +34,8 @@ class SecretResult(Result):
     _store_fields = ("secret_type",)
 
     def __init__(self, secret_task: Task, **kwargs: Any) -> None:
+        if "serializer" in kwargs:
+            raise ValueError("Can't pass a serializer to a SecretResult.")
         if kwargs.get("location") is None:
             kwargs["location"] = secret_task.name
         super().__init__(**kwargs)

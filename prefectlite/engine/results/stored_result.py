@@ -251,4 +251,5 @@ def _is_overridden(serializer: Serializer) -> bool:
 def _told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    # the libraries of stores tell a page, of which the first line says it
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -120,10 +120,10 @@ class ObjectStore:
 
         def look() -> bool:
             try:
-                self.filesystem.info(path)
+                # what only begins with this location is not at it
+                return bool(self.filesystem.info(path)["type"] == "file")
             except FileNotFoundError:
                 return False
-            return True
 
         return _patiently(look)
 
@@ -239,7 +239,7 @@ def may_pass(error: BaseException) -> bool:
     Args:
         error: What the store's library raised.
     """
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status >= 500 or status in (408, 429)
     if isinstance(error, _NEVER_PASSES):
@@ -251,8 +251,12 @@ def may_pass(error: BaseException) -> bool:
     )
 
 
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status in an error or in what it was made from."""
+def status_of(error: BaseException | None) -> int | None:
+    """The HTTP status in an error of a store's library, or in what it was made from.
+
+    Args:
+        error: The error.
+    """
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, Mapping):
