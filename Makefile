@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGING := setup.cfg setup.py pyproject.toml
 
-.PHONY: help demo test check bench compat clean
+.PHONY: help demo test check bench soak compat clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test    lint, type check, and run the tests"
 	@echo "make check   lint and type check only"
 	@echo "make bench   measure beside hand-written Dask  (ONLY='map chain' for a part of it)"
+	@echo "make soak    500 random runs that are hurt  (ARGS='--seed N --runs N --only KIND', '--minutes N')"
 	@echo "make compat  compare with Prefect 1.4.1  (PREFECT1_PYTHON: a Python that has it)"
 	@echo "make clean   remove what these made"
 	@echo "PYTHON=... names the Python to use; else python3, or the newest python3.N from 3.10 on."
@@ -33,6 +34,9 @@ test: check
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS) $(ONLY)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m soak $(ARGS)
 
 compat: $(VENV)/.dev
 	$(BIN)/python -m compat $(ARGS)

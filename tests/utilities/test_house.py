@@ -18,7 +18,7 @@ import prefectlite
 from prefectlite import engine, utilities
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("prefectlite", "executors", "examples", "benchmarks", "compat", "tests")
+FOLDERS = ("prefectlite", "executors", "examples", "benchmarks", "compat", "soak", "tests")
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 600
 
