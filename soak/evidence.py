@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def gather(world: World, case: Case, places: Places, journals: Path, legs: Seque
         legs: Its drivers.
     """
     infos = sorted(runs.list_runs(journals), key=lambda info: info.started)
-    kept = [kept_of(runs.load(info.run_id, journals)) for info in infos]
+    local = {node.number: node.place == "local" for node in case.shape.nodes}
+    kept = [kept_of(runs.load(info.run_id, journals), places, local) for info in infos]
     return Found(
         legs,
         read_effects(Path(places.effects)),
@@ -40,14 +42,17 @@ def gather(world: World, case: Case, places: Places, journals: Path, legs: Seque
     )
 
 
-def kept_of(run: Run) -> Kept:
-    """What the oracle asks of a journal."""
+def kept_of(run: Run, places: Places, local: Mapping[int, bool]) -> Kept:
+    """What the oracle asks of a journal; `local` says which nodes' values are in files."""
     stored = {}
     for slug, latest in run.latest.items():
         for index, change in latest.items():
             if change.state in ("Success", "Cached") and change.location is not None:
                 task = int(slug.removeprefix("t").partition("-")[0])
-                stored[task, -1 if index is None else index] = change.location
+                # one that was found at its target has the target as its location
+                folder = places.results if local[task] else ""
+                location = os.path.join(folder, change.location)  # noqa: PTH118
+                stored[task, -1 if index is None else index] = location
     damage = None if run.damage is None else str(run.damage)
     return Kept(run.run_id, run.info.state, damage, stored)
 
