@@ -87,12 +87,15 @@ class Cluster:
         return next((p for p in found if "spawn_main" in command_of(p)), None)
 
     def strays(self) -> list[int]:
-        """What workers started and left: processes of tasks."""
+        """What workers started and left: processes of tasks.
+
+        Those that timeouts need are used again, and end by themselves after half a minute.
+        """
         return [
             child
             for worker in self.workers()
             for child in children(worker)
-            if "tracker" not in command_of(child)
+            if not any(each in command_of(child) for each in ("tracker", "process_pool"))
         ]
 
     def is_whole(self) -> bool:

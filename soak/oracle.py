@@ -251,15 +251,11 @@ def _late(case: Case, found: Found) -> Iterator[Problem]:
 
 
 def _journals(case: Case, found: Found) -> Iterator[Problem]:
-    told = {(e.run, e.task, e.index) for e in found.effects if e.what == STORED}
-    ever = {(task, index) for _, task, index in told}
     nodes = {node.number: node for node in case.shape.nodes}
     for kept in found.journals:
         if kept.damage is not None and "middle of a record" not in kept.damage:
             yield Problem(TORN, f"the journal of run {kept.run}: {kept.damage}")
         for (task, index), location in kept.stored.items():
-            if (task, index) not in ever:
-                yield Problem(LOST, f"t{task}[{index}] is finished, and was never stored")
             value = found.values.get((nodes[task].place, location), KeyError(location))
             if isinstance(value, FileNotFoundError | KeyError):
                 yield Problem(LOST, f"t{task}[{index}] is finished, and not at {location}")

@@ -29,7 +29,7 @@ class World:
     @property
     def cluster(self) -> Cluster:
         """A cluster that is whole and has all its workers: the one there is, or a new one."""
-        if self._cluster is not None and not self._cluster.wait_until_ready():
+        if self._cluster is not None and not self._cluster.wait_until_ready(15):
             self.drop_cluster()
         while self._cluster is None:
             self._cluster = Cluster(self.network, self.folder / "cluster")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from prefectlite.exceptions import RunCancelledSignal
@@ -15,6 +18,8 @@ from prefectlite.exceptions import RunCancelledSignal
 INTERRUPTED = "Interrupt signal raised, cancelling flow run."
 TERMINATED = "SIGTERM received, cancelling flow run."
 CANCELLED = "The flow run was cancelled."
+# how long a thread may be at an import before it is interrupted there too, in seconds
+MOST_IMPORT_SECONDS = 5.0
 
 
 class Cancellation:
@@ -82,11 +87,45 @@ class Cancellation:
         raise KeyboardInterrupt
 
 
-def raise_in_thread(thread: int, exception: type[BaseException]) -> None:
-    """Raise an exception in a thread at its next bytecode.
+def raise_in_thread(
+    thread: int, exception: type[BaseException], still: Callable[[], bool] = lambda: True
+) -> None:
+    """Raise an exception in a thread at its next bytecode; after an import that it is at.
+
+    A module of which half was imported stays so in parts, for all that the process does later.
 
     Args:
         thread: The thread's identifier; one that has ended is passed over.
         exception: The class to raise.
+        still: Asked before it is raised later: whether the thread is still at what is to end.
     """
+    if not is_importing(sys._current_frames().get(thread)):
+        _raise(thread, exception)
+        return
+
+    def wait() -> None:
+        end = time.monotonic() + MOST_IMPORT_SECONDS
+        while is_importing(sys._current_frames().get(thread)) and time.monotonic() < end:
+            time.sleep(0.01)
+        if still():
+            _raise(thread, exception)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def is_importing(frame: FrameType | None, within: FrameType | None = None) -> bool:
+    """Whether the code of a frame, or what called it, is part of an import.
+
+    Args:
+        frame: The frame; None for code that has ended.
+        within: The frame that is looked no further than.
+    """
+    while frame is not None and frame is not within:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _raise(thread: int, exception: type[BaseException]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))

@@ -29,7 +29,11 @@ def _end(run: str) -> None:
         if threads:
             _over.add(run)
         for thread in threads:
-            raise_in_thread(thread, RunCancelledSignal)
+            raise_in_thread(thread, RunCancelledSignal, _still_at_work(run, thread))
+
+
+def _still_at_work(run: str, thread: int) -> Callable[[], bool]:
+    return lambda: thread in _at_work.get(run, ())
 
 
 on_removal(_end)

@@ -17,6 +17,7 @@ from prefectlite.core.task import timeout_method_of
 from prefectlite.engine import signals
 from prefectlite.engine.caches import check_cache, keep_for_later
 from prefectlite.engine.checkpoints import store
+from prefectlite.engine.earlier_attempts import find_stored
 from prefectlite.engine.identifiers import task_run_id
 from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
 from prefectlite.engine.plan import PlannedTask
@@ -444,6 +445,7 @@ _STEPS = (
     _name_run,
     _check_given_cache,
     check_target,
+    find_stored,
     check_cache,
     _start,
     _run_method,

@@ -11,11 +11,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from prefectlite.engine.cancellation import raise_in_thread
+from prefectlite.engine.cancellation import MOST_IMPORT_SECONDS, is_importing, raise_in_thread
 from prefectlite.exceptions import TaskTimeoutSignal
 from prefectlite.utilities.child_processes import children_of, kill_children
 from prefectlite.utilities.context import context
@@ -51,9 +52,12 @@ def _call_with_alarm(function: Callable[..., Any], inputs: dict[str, Any], secon
     """Call a function in this main thread; signals interrupt it until it gives way."""
     at_work = True
     before = children_of(threading.get_native_id())
+    this = sys._getframe()
+    latest = time.monotonic() + seconds + MOST_IMPORT_SECONDS
 
     def raise_in_task(number: int, frame: FrameType | None) -> None:
-        if at_work:
+        # half an import stays so for good; the next signal comes soon
+        if at_work and (not is_importing(frame, this) or time.monotonic() > latest):
             kill_children(threading.get_native_id(), before)
             raise TaskTimeoutSignal(TIMED_OUT)
 
@@ -127,7 +131,7 @@ class _ThreadCall:
 
     def _tell(self) -> None:
         kill_children(self._thread.native_id or 0)
-        raise_in_thread(self._thread.ident or 0, TaskTimeoutSignal)
+        raise_in_thread(self._thread.ident or 0, TaskTimeoutSignal, self._thread.is_alive)
 
     def _tell_until_it_ends(self) -> None:
         while self._thread.is_alive():

@@ -131,6 +131,40 @@ def test_a_worker_killed_after_values_were_made_has_them_made_again(journal: Jou
     assert state.result[end].result == 14
 
 
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_values_that_were_stored_are_not_made_again_after_their_worker_died(
+    batch_size: int | None, journal: Journal, tmp_path: Path
+) -> None:
+    # no target: the place is the engine's own
+    @task(result=LocalResult(dir=str(tmp_path)), batch_size=batch_size)
+    def source(x: int) -> tuple[int, int]:
+        journal.write(f"{x} {os.getpid()}")
+        return x, os.getpid()
+
+    @task
+    def kills() -> int:
+        # not by an input: what comes as one is on this worker as well
+        wait_for(lambda: len(list(tmp_path.rglob("source-1-*"))) == 4)
+        others = {int(line.split()[1]) for line in journal.lines()} - {os.getpid()}
+        if others:
+            os.kill(others.pop(), signal.SIGKILL)
+            time.sleep(0.5)
+        return len(others)
+
+    @task
+    def total(made: list[tuple[int, int]], others: int) -> int:
+        return sum(x for x, _ in made)
+
+    with Flow("stored", fuse=False) as flow:
+        made = source.map([1, 2, 3, 4])
+        end = total(made, kills())
+    with small_cluster() as executor:
+        state = run(flow, executor)
+    assert state.is_successful(), state.message
+    assert state.result[end].result == 10
+    assert len(journal.lines()) == 4
+
+
 @pytest.mark.parametrize("kind", ["processes", "dask"])
 @pytest.mark.parametrize("fuse", [True, False])
 def test_a_task_that_kills_its_worker_fails_alone_by_name(kind: str, fuse: bool) -> None:

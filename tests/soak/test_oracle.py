@@ -142,11 +142,6 @@ def test_a_result_that_is_not_there(story: Story, error: Exception | None) -> No
     assert story.problems() == {LOST}
 
 
-def test_a_success_that_was_never_stored(story: Story) -> None:
-    story.effects = [e for e in story.effects if (e.task, e.index, e.what) != (1, 2, STORED)]
-    assert story.problems() == {LOST}
-
-
 def test_an_element_that_is_missing(story: Story) -> None:
     story.legs[0].outcome["tasks"]["t1"]["elements"].pop()  # type: ignore[index]
     assert story.problems() == {LOST}
