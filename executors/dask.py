@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 import distributed
 from distributed.client import Future
+from distributed.versions import VersionMismatchWarning
 
-from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError
+from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError, SchedulerLostError
 from prefectlite.executors.base import Executor, Kind
 from prefectlite.executors.dask_encryption import check_encryption
+from prefectlite.executors.dask_versions import check_versions
 from prefectlite.executors.dask_worker import Luggage
 from prefectlite.utilities.importtools import import_object
 from prefectlite.utilities.logging import get_logger
@@ -35,6 +38,8 @@ LOST_WORKER_PATIENCE = "10m"
 
 # a future in one of these states will not bring a value any more
 LOST = frozenset({"error", "lost", "cancelled"})
+# how long a scheduler that is away is left alone before it is tried again
+AGAIN_SECONDS = 0.5
 LOCAL_DASHBOARD = "127.0.0.1:8787"
 
 
@@ -54,9 +59,14 @@ class DaskExecutor(Executor):
         watch_worker_status: Accepted for Prefect 1's sake; workers are always watched.
         batch_size: How many elements of a map go to a worker in one future, where the task does
             not say: a number, "auto" for what takes about 0.2 s, or None for one by one.
+        worker_timeout: How many seconds a run waits for a worker where there is none, before it
+            ends as Failed; `engine.executor.dask.worker_timeout` of the configuration by default,
+            and 0 to wait for ever.
+        reconnect: How many seconds a run waits for a scheduler that was lost to answer again at
+            its address, and then goes on; by default it ends as Failed at once.
 
     Raises:
-        ValueError: Both an address and a cluster were given.
+        ValueError: Both an address and a cluster were given, or `reconnect` without an address.
 
     Example:
         ```python
@@ -77,6 +87,8 @@ class DaskExecutor(Executor):
         disable_cancellation_event: bool = False,
         watch_worker_status: bool | None = None,
         batch_size: int | str | None = None,
+        worker_timeout: float | None = None,
+        reconnect: float | None = None,
     ) -> None:
         from prefectlite import config
 
@@ -106,7 +118,15 @@ class DaskExecutor(Executor):
                 if not {"host", "interface"} & self.cluster_kwargs.keys():
                     # Dask's own default is a dashboard that every machine of the network reaches
                     self.cluster_kwargs.setdefault("dashboard_address", LOCAL_DASHBOARD)
+        if reconnect and not address:
+            raise ValueError(
+                "`reconnect` needs the `address` of a scheduler: that of a cluster that is started "
+                "for the run does not come back."
+            )
         self.batch_size = batch_size
+        configured = config.engine.executor.dask.worker_timeout
+        self.worker_timeout = configured if worker_timeout is None else worker_timeout
+        self.reconnect = reconnect
         self.client: Client | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -165,8 +185,10 @@ class DaskExecutor(Executor):
                     "Creating a new Dask cluster with `%s`...", _full_name(self.cluster_class)
                 )
             where = self.address if self.address else stack.enter_context(self._start_cluster())
-            self.client = stack.enter_context(self._connect(where))
-            stack.callback(setattr, self, "client", None)
+            self.client = self._connect(where)
+            stack.callback(self._disconnect)
+            if self.address:
+                check_versions(self.client)
             if self.client.dashboard_link:
                 logger.info("The Dask dashboard is available at %s", self.client.dashboard_link)
             if self.performance_report_path:
@@ -202,21 +224,54 @@ class DaskExecutor(Executor):
         finally:
             cluster.close()
 
-    @contextmanager
-    def _connect(self, where: Any) -> Iterator[Client]:
+    def _connect(self, where: Any) -> Client:
         if isinstance(where, str):
             check_encryption(where, self.client_kwargs.get("security"))
         try:
-            client = distributed.Client(where, **self.client_kwargs)
+            with warnings.catch_warnings():
+                # what differs is said below, in one place
+                warnings.filterwarnings("ignore", category=VersionMismatchWarning)
+                return distributed.Client(where, **self.client_kwargs)
         except (OSError, asyncio.TimeoutError, ValueError) as error:
             raise ExecutorError(
                 f"No Dask scheduler answered at {where!r}: {error}. Check the address and that "
                 "the scheduler runs, or leave the address out to have a cluster started."
             ) from error
-        try:
-            yield client
-        finally:
+
+    def _disconnect(self) -> None:
+        client, self.client = self.client, None
+        if client is not None:
             client.close()
+
+    def connect_again(self) -> bool:
+        """Wait for a lost scheduler to answer at its address again, as long as `reconnect` says.
+
+        Returns:
+            Whether it does; the client is another one then, and knows no futures.
+        """
+        if not self.reconnect or not self.address:
+            return False
+        logger = get_logger("DaskExecutor")
+        logger.warning(
+            "The connection to the scheduler at %s was lost. Waiting %s seconds for it to answer.",
+            self.address,
+            self.reconnect,
+        )
+        deadline = time.monotonic() + self.reconnect
+        with suppress(Exception):
+            self._client.close(timeout=1)
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                with dask.config.set({"distributed.comm.timeouts.connect": max(left, 0.5)}):
+                    self.client = self._connect(self.address)
+            except ExecutorError:
+                if deadline <= time.monotonic():
+                    return False
+                time.sleep(AGAIN_SECONDS)
+                continue
+            logger.info("The scheduler at %s is back.", self.address)
+            return True
 
     # the contract of every executor
 
@@ -269,7 +324,10 @@ class DaskExecutor(Executor):
             ExecutorError: A worker cannot take it, most likely for want of prefectlite.
         """
         try:
-            self._client.register_plugin(Luggage(name, payload), name=name)
+            with self._noticing_loss():
+                self._client.register_plugin(Luggage(name, payload), name=name)
+        except SchedulerLostError:
+            raise
         except Exception as error:
             raise ExecutorError(
                 f"The workers of {self._client.scheduler_info()['address']} cannot be prepared for "
@@ -323,7 +381,7 @@ class DaskExecutor(Executor):
             "resources": dict(resources) if resources else None,
             "pure": False,
         }
-        with warnings.catch_warnings():
+        with self._noticing_loss(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="(?s)Sending large graph")
             if len(keys) == 1:
                 row = [column[0] for column in columns]
@@ -332,7 +390,8 @@ class DaskExecutor(Executor):
 
     def fetch(self, futures: Iterable[Future[Any]]) -> list[Any]:
         """The values of futures; those that are lost are left out as None."""
-        return list(self._client.gather(list(futures), errors="skip"))
+        with self._noticing_loss():
+            return list(self._client.gather(list(futures), errors="skip"))
 
     def fetch_one(self, future: Future[Any]) -> Any:
         """The value of one future."""
@@ -347,6 +406,20 @@ class DaskExecutor(Executor):
         if self._client.status == "running":
             self._client.cancel(list(futures), force=True)
 
+    @contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        """Say that the scheduler is lost, where that is why a call failed."""
+        try:
+            yield
+        except Exception as error:
+            trouble = self.trouble()
+            if trouble is None:
+                raise
+            raise SchedulerLostError(
+                f"{trouble}. Start the flow again once the scheduler is back: what was "
+                "checkpointed is not run again."
+            ) from error
+
     def trouble(self) -> str | None:
         """Why the cluster is lost; None while it is there."""
         client = self._client
@@ -354,8 +427,16 @@ class DaskExecutor(Executor):
             if client.scheduler_comm is not None and not client.scheduler_comm.comm.closed():
                 return None
             if client.status == "connecting":
-                return "the connection to the scheduler was lost"
-        return f"the connection to the scheduler was lost (the client is {client.status})"
+                return f"the connection to the scheduler was lost at {self.place()}"
+        return (
+            f"the connection to the scheduler was lost at {self.place()} "
+            f"(the client is {client.status})"
+        )
+
+    def place(self) -> str:
+        """Where the scheduler is, for messages."""
+        scheduler = self._client.scheduler
+        return str(self.address or (scheduler.addr if scheduler is not None else "the cluster"))
 
     def has_workers(self) -> bool:
         """Whether the scheduler knows a worker."""

@@ -12,6 +12,7 @@ The tree::
         ├── ContextError                (also AttributeError)
         ├── ExecutorError
         │   ├── ExecutorNotStartedError (also ValueError)
+        │   ├── SchedulerLostError
         │   └── WorkerLostError
         ├── FlowCompileError            (also ValueError)
         │   └── ParameterError
@@ -66,6 +67,7 @@ __all__ = [
     "RunCancelledSignal",
     "RunHeldError",
     "RunNotFoundError",
+    "SchedulerLostError",
     "SerializationError",
     "StoreUnreachableError",
     "TaskTimeoutSignal",
@@ -88,6 +90,11 @@ class PrefectException(Exception):
 
     def __init__(self, message: Any = "") -> None:
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # one that is also an OSError cannot be made by the `__new__` of another base, which is what
+        # Dask's way to pickle exceptions takes where there is no method like this
+        return type(self), self.args, vars(self) or None
 
 
 class PrefectSignal(BaseException):
@@ -133,6 +140,10 @@ class ExecutorError(PrefectException):
 
 class ExecutorNotStartedError(ExecutorError, ValueError):
     """An executor was given work outside of its `start()` block."""
+
+
+class SchedulerLostError(ExecutorError):
+    """The scheduler of a cluster was lost in the middle of a run."""
 
 
 class WorkerLostError(ExecutorError):

@@ -38,7 +38,7 @@ from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
 from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_states import TaskStates
 from prefectlite.engine.upstream import known_summary, summarise
-from prefectlite.exceptions import RunCancelledSignal
+from prefectlite.exceptions import RunCancelledSignal, SchedulerLostError
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -114,6 +114,8 @@ class Driver:
         self.wanted: Collection[Task] | None = None
         self.wants_all = True
         self.inbox: queue.SimpleQueue[Event | Callable[[], Sequence[Event]]] = queue.SimpleQueue()
+        # whether the run goes on where the scheduler of its cluster comes back
+        self.outlives_scheduler = False
         self._timers: list[tuple[float, int, int]] = []
         self._over = False
         self.lookup: Lookup | None = None
@@ -132,7 +134,8 @@ class Driver:
         if self.limits is not None and not launcher.eager:
             self._turnstile = Turnstile(self.plan, self.limits, launcher.together)
             batched = {*batched, *self.limits.to_finish_first(self.plan)}
-        edges = [edge for planned in self.plan.tasks for edge in planned.edges if edge.mapped]
+        to_come = [planned for planned in self.plan.tasks if not planned.known]
+        edges = [edge for planned in to_come for edge in planned.edges if edge.mapped]
         mapped_over = {edge.upstream for edge in edges}
         flattened_over = {edge.upstream for edge in edges if edge.flattened}
         known = {
@@ -158,13 +161,14 @@ class Driver:
             while not self._over:
                 self._take_events()
             launcher.collect()
-        except BaseException:
+        except BaseException as error:
             self.run_state.handle(Cancelled())
             launcher.cancel()
-            self._clean_up()
+            if not (self.outlives_scheduler and isinstance(error, SchedulerLostError)):
+                self.clean_up()
             raise
 
-    def _clean_up(self) -> None:
+    def clean_up(self) -> None:
         """Run what cleans up after tasks that went well, now that the run ends before its end."""
         for planned in self.plan.tasks:
             if not planned.task.is_cleanup or self.states.whole(planned.index)._finished:

@@ -18,6 +18,7 @@ from prefectlite.engine.limits import Limits, limits_of
 from prefectlite.engine.plan import Plan, PlannedTask, compile_flow
 from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.reporting import Reader, Reporter
+from prefectlite.engine.rest import states_to_go_on_from
 from prefectlite.engine.result import Result
 from prefectlite.engine.run_context import flow_run_context
 from prefectlite.engine.runner import Runner
@@ -35,7 +36,7 @@ from prefectlite.engine.state import (
 from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_runner import TaskRunner, run_task
 from prefectlite.engine.task_states import MappedResult, TaskStates
-from prefectlite.exceptions import RunCancelledSignal
+from prefectlite.exceptions import RunCancelledSignal, SchedulerLostError
 from prefectlite.runs.journal import Journal, open_journal
 from prefectlite.runs.resume import resumed
 from prefectlite.tasks.core.constants import Constant
@@ -315,10 +316,36 @@ class _FlowRun:
                 reporter.readers.append(self.journal.take)
             self.runner.logger.debug("Using executor type %s", type(executor).__name__)
             with executor.start():
-                driver = Driver(plan, states, scope, reporter, self.runner.waits, limits)
-                driver.wanted = request.return_tasks
-                driver.wants_all = request.return_tasks == set(self.flow.tasks)
+                self._drive(plan, states, scope, reporter, limits)
+
+    def _drive(
+        self,
+        plan: Plan,
+        states: TaskStates,
+        scope: RunScope,
+        reporter: Reporter,
+        limits: Limits | None,
+    ) -> None:
+        """Run the plan to its end, and what is left of it where a lost scheduler came back."""
+        request, executor = self.request, self.request.executor
+        while True:
+            driver = Driver(plan, states, scope, reporter, self.runner.waits, limits)
+            driver.wanted = request.return_tasks
+            driver.wants_all = request.return_tasks == set(self.flow.tasks)
+            driver.outlives_scheduler = bool(getattr(executor, "reconnect", None))
+            try:
                 driver.run(launcher_for(executor, driver))
+                return
+            except SchedulerLostError:
+                if not driver.outlives_scheduler:
+                    raise
+                if not executor.connect_again():  # type: ignore[attr-defined]
+                    driver.clean_up()
+                    raise
+            given = states_to_go_on_from(plan, states)
+            known = {plan.tasks[index].task for index, state in given.items() if _is_final(state)}
+            plan = self.plan = compile_flow(self.flow, known, handled=bool(request.handlers))
+            states = self.states = TaskStates(plan, given)
 
     def _scope(
         self, plan: Plan, index_of: Mapping[Task, int], interrupted: Callable[[], bool]

@@ -26,7 +26,7 @@ from prefectlite.engine.portable import RemoteResult, size_of
 from prefectlite.engine.remote import Block, RunRecord
 from prefectlite.engine.remote_dask import credentials_of, identity, run_batch, run_element
 from prefectlite.engine.state import State
-from prefectlite.exceptions import ExecutorError
+from prefectlite.exceptions import ExecutorError, SchedulerLostError
 from prefectlite.executors.dask import LOST, resources_of
 from prefectlite.utilities.logging import get_logger
 
@@ -108,7 +108,7 @@ class ClusterLauncher:
         self._unsent: set[int] = set()
         self._counted = 0.0
         self._last_slots = 0
-        self._looked = self._heard = time.monotonic()
+        self._looked = self._heard = self._seen = time.monotonic()
         self._warned = False
         self._records = RecordKeeper(driver)
         driver.reporter.lines.hold()
@@ -419,15 +419,9 @@ class ClusterLauncher:
         if now - self._looked < max(0.2, len(self._flying) * 1e-5):
             return ()
         self._looked = now
-        trouble = self._executor.trouble()
-        if trouble:
-            raise ExecutorError(
-                f"{trouble}. The run of flow {self._plan.flow_name!r} ends here with "
-                f"{len(self._flying)} task runs unfinished; start it again once the scheduler is "
-                "back: what was checkpointed is not run again."
-            )
-        if self._flying and now - self._heard > NO_WORKERS_SECONDS and not self._warned:
-            self._warn_if_no_workers()
+        self._check_scheduler()
+        if self._flying and now - self._heard > 1.0:
+            self._look_for_workers(now)
         events: list[Event] = []
         silent = set()
         for run, future in list(self._flying.items()):
@@ -443,13 +437,36 @@ class ClusterLauncher:
         self._losses.retry_the_bereft()
         return events
 
-    def _warn_if_no_workers(self) -> None:
-        self._warned = True
-        if not self._executor.has_workers():
+    def _check_scheduler(self) -> None:
+        trouble = self._executor.trouble()
+        if trouble:
+            raise SchedulerLostError(
+                f"{trouble}. The run of flow {self._plan.flow_name!r} ends here with "
+                f"{len(self._flying)} task runs unfinished; start it again once the scheduler is "
+                "back: what was checkpointed is not run again."
+            )
+
+    def _look_for_workers(self, now: float) -> None:
+        """Warn of a cluster without workers, and give up where the user has set a time for it."""
+        silence, limit = now - self._heard, self._executor.worker_timeout
+        if not limit and (self._warned or silence <= NO_WORKERS_SECONDS):
+            return
+        if self._executor.has_workers():
+            self._warned = self._warned or silence > NO_WORKERS_SECONDS
+            self._seen = now
+            return
+        alone = now - max(self._seen, self._heard)
+        waiting = f"{len(self._flying)} task runs of flow {self._plan.flow_name!r}"
+        if limit and alone > limit:
+            raise ExecutorError(
+                f"{waiting} waited {alone:.0f} seconds for a worker: the cluster at "
+                f"{self._executor.place()} has none. Start workers, or give them more time by "
+                "worker_timeout=; what was checkpointed is not run again."
+            )
+        if not self._warned and silence > NO_WORKERS_SECONDS:
+            self._warned = True
             get_logger("DaskExecutor").warning(
-                "%s task runs of flow %r wait for a worker: the cluster has none yet.",
-                len(self._flying),
-                self._plan.flow_name,
+                "%s wait for a worker: the cluster has none yet.", waiting
             )
 
     def _is_lost(self, run: tuple[int, int], future: Future[Any] | None) -> Sequence[Event]:
@@ -479,6 +496,7 @@ class ClusterLauncher:
     def collect(self) -> None:
         """Fetch the values that the caller wants back."""
         self._records.collect(self._executor)
+        self._check_scheduler()
         self._close()
 
     def _close(self) -> None:
