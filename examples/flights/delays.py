@@ -21,15 +21,20 @@ GROUPINGS = {
 
 @cache
 def precipitation() -> pd.Series[float]:
-    """Return how much it rained or snowed, by airport and hour: indexed once in a process."""
+    """Return how much it rained or snowed, by `place_and_hour`: indexed once in a process."""
     weather = table("weather")
-    return weather.set_index(["origin", "time_hour"])["precip"]
+    return weather.set_index(place_and_hour(weather), verify_integrity=True)["precip"]
 
 
 @cache
 def seats() -> pd.Series[int]:
     """Return the number of seats by plane."""
-    return table("planes").set_index("tailnum")["seats"]
+    return table("planes").set_index("tailnum", verify_integrity=True)["seats"]
+
+
+def place_and_hour(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return one key for the airport and the hour of departure of each row."""
+    return rows["origin"] + " " + rows["time_hour"]
 
 
 def clean_flights(flights: pd.DataFrame) -> pd.DataFrame:
@@ -39,22 +44,18 @@ def clean_flights(flights: pd.DataFrame) -> pd.DataFrame:
     was diverted. `wet` says that it rained or snowed at the airport in the hour of departure;
     `seats` is 0 where the plane is not known.
     """
-    joined = flights.join(precipitation(), on=["origin", "time_hour"], validate="many_to_one")
-    joined = joined.join(seats(), on="tailnum", validate="many_to_one")
-    departed = joined["dep_time"].notna()
-    landed = joined["arr_delay"].notna()
     return pd.DataFrame(
         {
-            "carrier": joined["carrier"],
-            "origin": joined["origin"],
-            "dest": joined["dest"],
-            "hour": joined["hour"],
-            "departed": departed,
-            "landed": landed,
-            "departure_delay": joined["dep_delay"].fillna(0).astype("int64"),
-            "arrival_delay": joined["arr_delay"].fillna(0).astype("int64"),
-            "seats": joined["seats"].fillna(0).astype("int64"),
-            "wet": joined["precip"].fillna(0) > 0,
+            "carrier": flights["carrier"],
+            "origin": flights["origin"],
+            "dest": flights["dest"],
+            "hour": flights["hour"],
+            "departed": flights["dep_time"].notna(),
+            "landed": flights["arr_delay"].notna(),
+            "departure_delay": flights["dep_delay"].fillna(0).astype("int64"),
+            "arrival_delay": flights["arr_delay"].fillna(0).astype("int64"),
+            "seats": flights["tailnum"].map(seats()).fillna(0).astype("int64"),
+            "wet": place_and_hour(flights).map(precipitation()).fillna(0) > 0,
         }
     )
 
