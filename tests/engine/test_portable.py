@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from prefectlite.engine.portable import admit, pack_state, pickled_size, unpack_state
+from prefectlite.engine.reporting import is_empty
 from prefectlite.engine.result import PackedResult, Result
 from prefectlite.engine.state import Success
 from prefectlite.exceptions import SerializationError
@@ -62,6 +63,7 @@ def test_a_value_is_unpickled_when_somebody_looks() -> None:
     assert left is None
     before = Loaded.times
     state = unpack_state(pickle.loads(pickle.dumps(packed)))
+    assert not is_empty(state._held)
     assert Loaded.times == before
     assert isinstance(state.result, Loaded)
     assert state.result is state.result
