@@ -360,8 +360,9 @@ class DaskExecutor(Executor):
         keys: Sequence[Any],
         columns: Sequence[Sequence[Any]],
         shared: Mapping[str, Any],
-        priority: int = 0,
+        priority: float = 0,
         resources: Mapping[str, float] | None = None,
+        **annotations: Any,
     ) -> list[Future[Any]]:
         """Have workers call a function once a row.
 
@@ -372,11 +373,13 @@ class DaskExecutor(Executor):
             shared: Keyword arguments that are the same in every row; no futures.
             priority: Higher goes first.
             resources: What a worker must have, by name.
+            **annotations: What else the client's `submit` and `map` take of this kind.
 
         Returns:
             One future a row.
         """
         options: dict[str, Any] = {
+            **annotations,
             "priority": priority,
             "resources": dict(resources) if resources else None,
             "pure": False,

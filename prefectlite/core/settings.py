@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from prefectlite.engine.result import Result
 
 __all__ = [
+    "checked_annotations",
     "checked_batch_size",
     "checked_cache",
     "checked_callable",
+    "checked_flag",
     "checked_handlers",
     "checked_result",
     "checked_retries",
@@ -261,6 +263,53 @@ def checked_result(
     else:
         located._formatter = target
     return located
+
+
+ANNOTATIONS = {
+    "resources": "a dictionary of numbers by name, such as {'GPU': 1}",
+    "workers": "the address or name of a worker, or a list of them",
+    "allow_other_workers": "True or False",
+    "priority": "a number; higher goes first",
+    "retries": "a number of times",
+}
+
+
+def checked_annotations(owner: str, annotations: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what Dask's scheduler is to know of a task, by the names of `ANNOTATIONS`."""
+    found = dict(annotations or {})
+    for name, value in found.items():
+        if name not in ANNOTATIONS:
+            raise ValueError(
+                f"Task {owner!r}: unknown annotation {name!r}; there are {', '.join(ANNOTATIONS)}."
+            )
+        if not _is_annotation(name, value):
+            raise TypeError(
+                f"Task {owner!r}: the annotation {name!r} must be {ANNOTATIONS[name]}; "
+                f"received {value!r}."
+            )
+    return found
+
+
+def _is_annotation(name: str, value: Any) -> bool:
+    if name == "resources":
+        return isinstance(value, Mapping) and all(_is_number(each) for each in value.values())
+    if name == "workers":
+        names = [value] if isinstance(value, str) else value
+        return isinstance(names, list | tuple | set) and all(isinstance(n, str) for n in names)
+    if name == "allow_other_workers":
+        return isinstance(value, bool)
+    return _is_number(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def checked_flag(setting: str, owner: str, value: Any) -> bool:
+    """Return a setting that is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"Task {owner!r}: {setting} must be True or False; received {value!r}.")
+    return value
 
 
 def checked_batch_size(owner: str, batch_size: int | str | None) -> int | str | None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import logging
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.core.settings import (
+    checked_annotations,
     checked_batch_size,
     checked_cache,
     checked_callable,
+    checked_flag,
     checked_handlers,
     checked_result,
     checked_retries,
@@ -40,7 +43,9 @@ __all__ = [
     "UNUSED_TASKS",
     "NoDefault",
     "Task",
+    "annotations_of",
     "batch_size_of",
+    "is_associative",
     "require_settings",
 ]
 
@@ -138,6 +143,14 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
             or None for the executor's choice.
         fuse: whether this task may be sent to a worker together with its neighbours in a chain;
             None leaves that to the flow.
+        timeout_method: how a run is ended when its time is over: in its ``"thread"``, in a
+            ``"process"`` of its own that is killed, or ``"auto"``.
+        annotations: what Dask's scheduler is to know of the task: ``resources`` a worker must
+            have, ``workers`` to choose from, ``allow_other_workers``, ``priority`` (higher goes
+            first), ``retries``. Other executors do not look at them.
+        associative: whether ``run`` may be called with parts of a list, and then with the list of
+            what it returned for those, as a sum may: over many elements of a map it then runs in
+            a tree on a cluster, and no worker needs all values at a time.
 
     Raises:
         TypeError: an argument is of the wrong type: ``tags`` a string, ``timeout`` not an int.
@@ -192,6 +205,8 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         batch_size: int | str | None = None,
         fuse: bool | None = None,
         timeout_method: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        associative: bool = False,
     ) -> None:
         self._warn_of_overwritten_attributes()
         owner = name or type(self).__name__
@@ -224,6 +239,8 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         if fuse is not None:
             self.fuse = fuse
         self._timeout_method = checked_timeout_method(owner, timeout_method)
+        self._annotations = checked_annotations(owner, annotations)
+        self._associative = checked_flag("associative", owner, associative)
 
     def _warn_of_overwritten_attributes(self) -> None:
         for attribute in _SET_BY_INIT:
@@ -301,8 +318,9 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         if new.slug and "slug" not in task_args:
             new.slug = f"{new.slug}-copy"
         new.tags = self.tags | checked_tags(self.name, task_args.pop("tags", None))
-        if "batch_size" in task_args and not hasattr(self, "batch_size"):
-            new._batch_size = checked_batch_size(self.name, task_args.pop("batch_size"))
+        for setting, checked in _KEPT_APART.items():
+            if setting in task_args and not hasattr(self, setting):
+                setattr(new, f"_{setting}", checked(self.name, task_args.pop(setting)))
         for attribute, value in task_args.items():
             if not hasattr(new, attribute):
                 raise AttributeError(
@@ -365,6 +383,24 @@ def timeout_method_of(task: Task) -> str:
     return task._timeout_method
 
 
+def annotations_of(task: Task) -> Mapping[str, Any]:
+    """Return what Dask's scheduler is to know of a task, as it was made with.
+
+    Args:
+        task: the task.
+    """
+    return task._annotations
+
+
+def is_associative(task: Task) -> bool:
+    """Return whether a task may run over parts of a list, and then over what that gave.
+
+    Args:
+        task: the task.
+    """
+    return task._associative
+
+
 def batch_size_of(task: Task) -> int | str | None:
     """Return the ``batch_size`` that a task was made with: a number, ``"auto"`` or None.
 
@@ -373,6 +409,15 @@ def batch_size_of(task: Task) -> int | str | None:
     """
     return task._batch_size
 
+
+# settings that Prefect 1 does not have, kept where a subclass's attribute of the name is not in
+# the way
+_KEPT_APART: dict[str, Callable[[str, Any], Any]] = {
+    "batch_size": checked_batch_size,
+    "timeout_method": checked_timeout_method,
+    "annotations": checked_annotations,
+    "associative": functools.partial(checked_flag, "associative"),
+}
 
 _SET_BY_INIT = (
     "auto_generated",

@@ -34,6 +34,11 @@ class Places:
 
 
 @dataclass(slots=True, frozen=True)
+class Joined:
+    """Stands in the place of places: each value is a list of blocks, and all of them are meant."""
+
+
+@dataclass(slots=True, frozen=True)
 class Picked:
     """Which block of a batch is meant, where a future carries more than one."""
 
@@ -48,14 +53,16 @@ def block_at(value: Any, position: int | None) -> Any:
     return value if position is None else value[position]
 
 
-def gather_blocks(values: Sequence[Any], places: Places | None) -> list[Any]:
+def gather_blocks(values: Sequence[Any], places: Places | Joined | None) -> list[Any]:
     """Blocks of all elements in the order of the elements.
 
     Args:
         values: Blocks, and lists of blocks where elements went in batches.
         places: For each element the number of the value and the position in it; None where the
-            values are the blocks in order.
+            values are the blocks in order, `Joined` where they are lists of them.
     """
+    if isinstance(places, Joined):
+        return [block for value in values for block in value]
     if places is None:
         return list(values)
     return [block_at(values[number], position) for number, position in places]

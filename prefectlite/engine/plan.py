@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import prefectlite
 from prefectlite.core.edge import Edge
 from prefectlite.core.parameter import Parameter
-from prefectlite.core.task import batch_size_of
+from prefectlite.core.task import annotations_of, batch_size_of, is_associative
 from prefectlite.exceptions import FlowCompileError
 from prefectlite.tasks.core.constants import Constant
+from prefectlite.triggers import all_successful
 
 if TYPE_CHECKING:
     from prefectlite.core.flow import Flow
@@ -310,8 +311,8 @@ def _upstream_to_join(
             return None, "not all of its mapped values come from the same elements"
         if planned.mapped and not from_upstream and not _is_value(tasks[edge.upstream].task):
             return None, "a state that was passed in could skip it as a whole"
-    if _resources(planned.task) != _resources(upstream.task):
-        return None, "it asks for other worker resources"
+    if _asked_for(planned.task) != _asked_for(upstream.task):
+        return None, "it asks for other workers, resources or another priority"
     return upstream.index, ""
 
 
@@ -319,8 +320,26 @@ def _is_value(task: Task) -> bool:
     return isinstance(task, (Constant, Parameter))
 
 
-def _resources(task: Task) -> frozenset[str]:
-    return frozenset(tag for tag in task.tags if tag.startswith(RESOURCE_TAG))
+def _asked_for(task: Task) -> tuple[frozenset[str], Mapping[str, object]]:
+    """What a task asks of Dask's scheduler: by tags, and by annotations."""
+    tags = frozenset(tag for tag in task.tags if tag.startswith(RESOURCE_TAG))
+    return tags, annotations_of(task)
+
+
+def reduced_edge(plan: Plan, segment: Segment) -> PlannedEdge | None:
+    """The edge over which a segment's first task may reduce its upstream's elements in a tree.
+
+    The task has to be associative, and nothing but the values may count: a trigger that looks at
+    how many there are, or a timeout, keeps them together. All its other arguments are constants.
+    """
+    head = plan.tasks[segment.head]
+    if head.mapped or not is_associative(head.task) or len(head.edges) != 1:
+        return None
+    edge = head.edges[0]
+    counts = head.task.trigger is not all_successful or head.task.timeout is not None
+    if counts or edge.flattened or edge.key is None or not plan.tasks[edge.upstream].mapped:
+        return None
+    return None if plan.tasks[edge.upstream].known else edge
 
 
 def _segments(

@@ -24,6 +24,7 @@ from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
 from prefectlite.engine.storage.credentials import take_over
 from prefectlite.engine.storage.files import folders_synced_later, sync_folders
+from prefectlite.engine.tree_reduce import reduce_part
 from prefectlite.executors.dask_worker import installed, this_worker
 
 # records that nobody waits for are sent together, at the latest after this many seconds
@@ -133,6 +134,12 @@ def run_batch(
             records.append(record)
     outbox.post(run, records, urgent=True, folders=folders)
     return blocks
+
+
+@ends_with_its_run
+def reduce_elements(values: Any, places: Any, run: str, segment: int) -> list[Block]:
+    """Run an associative task on this worker over a part of what it reduces, see `reduce_part`."""
+    return reduce_part(shared_run(run, lambda: _payload(run)), segment, values, places)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prefectlite.core.task import annotations_of
 from prefectlite.engine.events import Deferred, Event, Finished, Release, Submit, Waiting
 from prefectlite.engine.feeding import Picked
 from prefectlite.engine.launchers.batches import WINDOW, ElementQueue
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 # a known value of more bytes becomes one future instead of going to every worker
 LITERAL_BYTES = 1 << 20
+# more than any segment's depth
+DEEPEST = 1 << 20
 NO_WORKERS_SECONDS = 30.0
 # a future that is done and has not been told of for so long is taken for lost; before it is told
 # of, its files are put on the disk, which may be slow
@@ -83,7 +86,7 @@ class ClusterLauncher:
         self._plan = driver.plan
         self._token = uuid.uuid4().hex
         self.key = f"prefectlite-{self._token}"
-        self._feeds = Feeds(driver, executor)
+        self._feeds = Feeds(driver, executor, self.key)
         self._queues: dict[int, ElementQueue] = {}
         self._batch_sizes = {
             segment.index: segment.batch_size or executor.batch_size
@@ -299,8 +302,12 @@ class ClusterLauncher:
         return f"{name}-{self._token[:24]}{segment.index:08x}"
 
     def _options(self, segment: Segment) -> dict[str, Any]:
-        tags = self._plan.tasks[segment.head].task.tags
-        return {"priority": segment.depth, "resources": resources_of(tags)}
+        task = self._plan.tasks[segment.head].task
+        asked = dict(annotations_of(task))
+        resources = {**(resources_of(task.tags) or {}), **asked.pop("resources", {})}
+        # what a user asks for counts for more than how deep in the flow a segment is
+        priority = segment.depth + asked.pop("priority", 0) * DEEPEST
+        return {**asked, "priority": priority, "resources": resources or None}
 
     def _slots(self) -> int:
         """How many futures the workers run at a time; asked for now and then only."""

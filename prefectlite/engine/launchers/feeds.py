@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Summary
-from prefectlite.engine.feeding import ALONE, Picked, Places, gather_blocks
-from prefectlite.engine.plan import Link, Segment
+from prefectlite.engine.feeding import ALONE, Joined, Picked, Places, gather_blocks
+from prefectlite.engine.plan import Link, Segment, reduced_edge
 from prefectlite.engine.remote import WHOLE, Block
+from prefectlite.engine.remote_dask import reduce_elements
 from prefectlite.engine.run_state import flat_items
+from prefectlite.engine.tree_reduce import WIDTH
 
 if TYPE_CHECKING:
     from distributed.client import Future
@@ -31,10 +33,12 @@ class Feeds:
     Args:
         driver: The driver of the run.
         executor: The started executor.
+        run: The run's key.
     """
 
-    def __init__(self, driver: Driver, executor: DaskExecutor) -> None:
+    def __init__(self, driver: Driver, executor: DaskExecutor, run: str) -> None:
         self._driver = driver
+        self._run = run
         self._executor = executor
         # by element: the future, and the position of the element's block in what it carries
         self._futures: dict[int, list[Any]] = {}
@@ -82,7 +86,7 @@ class Feeds:
         """
         columns: list[Sequence[Any]] = []
         for upstream, link in segment.inputs:
-            shared = self._shared(upstream, link)
+            shared = self._shared(segment, upstream, link)
             if shared is not None:
                 columns.append([shared] * len(elements))
                 continue
@@ -103,12 +107,14 @@ class Feeds:
                     columns.append([Picked(position) for _, position in cells])
         return columns
 
-    def _shared(self, upstream: int, link: Link) -> Any:
+    def _shared(self, segment: Segment, upstream: int, link: Link) -> Any:
         """The argument that is the same for all elements; None where each has its own."""
         ended = self._driver.run_state.runs[upstream].ended
         if ended is not None:
             return self._driver.states.whole(self._driver.plan.segments[upstream].tail)
         if link is Link.REDUCE:
+            if reduced_edge(self._driver.plan, segment) is not None:
+                return self._in_a_tree(segment, upstream)
             return self._all_blocks(upstream)
         if link is Link.SHARED_MAP:
             return self._gathered(upstream)
@@ -120,7 +126,7 @@ class Feeds:
         """The arguments of a batch: for each input one for all, or futures and places in them."""
         arguments: list[Any] = []
         for upstream, link in segment.inputs:
-            shared = self._shared(upstream, link)
+            shared = self._shared(segment, upstream, link)
             if shared is not None:
                 arguments.append(shared)
                 continue
@@ -141,6 +147,38 @@ class Feeds:
         length = self._driver.run_state.runs[upstream].length or 0
         futures, places = _distinct([self.get(upstream, element) for element in range(length)])
         return [futures, None if _follow_one_another(places) else places]
+
+    def _in_a_tree(self, segment: Segment, upstream: int) -> list[Any]:
+        """The blocks of all elements, or of what their parts were reduced to, one level a round."""
+        futures, places = self._all_blocks(upstream)
+        parts: list[list[Any]] = [[futures, places]]
+        if len(futures) > WIDTH:
+            parts = self._first_parts(upstream, futures, places)
+        while len(parts) > 1:
+            keys = [f"reduce-{uuid.uuid4().hex}" for _ in parts]
+            columns = [list(column) for column in zip(*parts, strict=True)]
+            reduced = self._executor.send(
+                reduce_elements, keys, columns, {"run": self._run, "segment": segment.index}
+            )
+            groups = range(0, len(reduced), WIDTH)
+            parts = [[reduced[at : at + WIDTH], Joined()] for at in groups]
+        return parts[0]
+
+    def _first_parts(
+        self, upstream: int, futures: list[Any], places: Places | None
+    ) -> list[list[Any]]:
+        """The blocks in groups that lie in up to `WIDTH` futures each."""
+        if places is None:
+            groups = range(0, len(futures), WIDTH)
+            return [[futures[at : at + WIDTH], None] for at in groups]
+        parts, handles = [], [self.get(upstream, element) for element in range(len(places.numbers))]
+        begun, seen = 0, set[int]()
+        for element, number in enumerate(places.numbers):
+            if number not in seen and len(seen) == WIDTH:
+                parts.append(list(_distinct(handles[begun:element])))
+                begun, seen = element, set()
+            seen.add(number)
+        return [*parts, list(_distinct(handles[begun:]))]
 
     def _gathered(self, upstream: int) -> Future[Any]:
         """The blocks of all elements as one future, for the many elements that share them."""
