@@ -20,9 +20,10 @@ The tree::
         │   ├── RunHeldError
         │   └── RunNotFoundError        (also LookupError)
         ├── ResultError
-        │   ├── ResultReadError
+        │   ├── LocationError
+        │   ├── ResultReadError         (also ValueError)
         │   │   └── ResultNotFoundError (also FileNotFoundError)
-        │   ├── ResultWriteError
+        │   ├── ResultWriteError        (also OSError)
         │   ├── StoreUnreachableError   (also ConnectionError)
         │   └── UnknownTemplateKeyError (also KeyError)
         └── SerializationError          (also TypeError)
@@ -56,6 +57,7 @@ __all__ = [
     "FlowCompileError",
     "FlowStorageError",
     "JournalError",
+    "LocationError",
     "ObjectNotFoundError",
     "ParameterError",
     "PrefectException",
@@ -190,10 +192,14 @@ class StoreUnreachableError(ResultError, ConnectionError):
     """A store could not be asked, or refused; what it holds is not known. Names the location."""
 
 
+class LocationError(ResultError):
+    """The function that is to give a location raised; `__cause__` is what it raised."""
+
+
 class UnknownTemplateKeyError(ResultError, KeyError):
     """The template of a location names a key that there is not; lists those that there are."""
 
-    # a KeyError shows its message in quotes
+    # a KeyError shows its message in quotes; this one shows it as it is
     def __str__(self) -> str:
         return Exception.__str__(self)
 

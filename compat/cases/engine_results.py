@@ -93,7 +93,7 @@ def result_location_with_date(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, result=_local(p, folder, location=location))[1:2]
 
 
-@case
+@case(differs="The error is a KeyError that lists the keys that there are (promise 5).")
 def result_location_with_a_missing_key(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, result=_local(p, folder, location="{nokey}.pkl"))
 
@@ -122,7 +122,7 @@ def target_callable_that_raises(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, target=lambda **kw: 1 / 0, result=_local(p, folder))
 
 
-@case
+@case(differs="The error is a KeyError that lists the keys that there are (promise 5).")
 def target_with_a_missing_key(p: Any, run: Any, folder: str) -> Any:
     return _write(p, run, folder, True, target="{nokey}.pkl", result=_local(p, folder))
 
@@ -316,3 +316,37 @@ def parameter_in_a_location(p: Any, run: Any, folder: str) -> Any:
         a = p.task(lambda x: x, name="a", target="{parameters[q]}.pkl", result=_local(p, folder))(q)
     with _checkpointing(p):
         return [_where(run.state(flow, q="given").result[a]), _files(folder)]
+
+
+@case
+def results_without_a_store_keep_nothing(p: Any, run: Any, folder: str) -> Any:
+    Result = p.module("engine.result").Result
+    return [
+        _write(p, run, folder, True, result=Result()),
+        _write(p, run, folder, True, result=Result(location="x")),
+        _write(p, run, folder, True, checkpoint=True, result=Result(value=3)),
+    ]
+
+
+@case
+def what_a_cached_state_of_a_target_tells(p: Any, run: Any, folder: str) -> Any:
+    result = _local(p, folder)
+    with p.Flow("f") as flow:
+        one = p.task(lambda x, y, z: x, name="one", target="one.pkl", result=result)
+        single = one(5, [1], z=p.Parameter("z", default=2))
+        many = p.task(lambda x, y: x, name="many", target="{x}.pkl", result=result)
+        elements = many.map(x=[1, 2], y=p.unmapped(3))
+    with _checkpointing(p):
+        run.state(flow)
+        found = run.state(flow)
+    return [
+        [
+            sorted(state.hashed_inputs),
+            [len(hashed) for hashed in state.hashed_inputs.values()],
+            state.cached_parameters,
+            state.cached_inputs,
+            state.cached_result_expiration,
+            state.context,
+        ]
+        for state in [found.result[single], *found.result[elements].map_states]
+    ]

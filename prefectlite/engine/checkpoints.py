@@ -8,8 +8,9 @@ from urllib.parse import quote
 from prefectlite.core.parameter import DateTimeParameter, Parameter
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
+from prefectlite.engine.result import ResultNotImplementedError
 from prefectlite.engine.state import Failed, State, Success
-from prefectlite.engine.targets import location_values, result_of
+from prefectlite.engine.targets import failed_unexpectedly, location_values, result_of
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -49,17 +50,20 @@ def store(run: TaskRun, value: Any) -> State:
     result = _with_place(run, result)
     try:
         return Success(SUCCEEDED, result.write(value, **location_values(run, result)))
+    except ResultNotImplementedError:
+        # a class without a store, such as Result itself, keeps nothing, as in Prefect 1
+        return Success(SUCCEEDED, result.from_value(value))
     except Exception as error:
         if context.get("raise_on_exception"):
             raise
         get_logger("TaskRunner").error(
             "Task %r: its result could not be stored: %r", run.full_name, error, exc_info=error
         )
-        message = (
-            f"Unexpected error: {error!r}. The result of task {run.full_name!r} could not be stored"
-            f"{_where(result)}, so the task run is no success."
+        return failed_unexpectedly(
+            error,
+            f". The result of task {run.full_name!r} could not be stored{_where(result)}, so the "
+            "task run is no success.",
         )
-        return Failed(message, result=error)
 
 
 def _where(result: Result) -> str:

@@ -35,7 +35,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsIndex
 
 from prefectlite.engine.base_state import (
     State,
@@ -43,6 +43,7 @@ from prefectlite.engine.base_state import (
     pendulum_date,
     seconds_since_epoch,
 )
+from prefectlite.engine.cache_validators import hash_inputs
 from prefectlite.engine.result import Result
 from prefectlite.utilities.context import context as run_context
 
@@ -406,7 +407,12 @@ class Cached(Success):
         TypeError: `cached_result_expiration` is no datetime.
     """
 
-    __slots__ = ("_cached_result_expiration", "cached_parameters", "hashed_inputs")
+    __slots__ = (
+        "_cached_result_expiration",
+        "_hashed_inputs",
+        "_unhashed_inputs",
+        "cached_parameters",
+    )
     color = "#34d058"
     _cached = True
     _own_fields: ClassVar[tuple[str, ...]] = (
@@ -415,6 +421,8 @@ class Cached(Success):
         "cached_result_expiration",
     )
 
+    _hashed_inputs: dict[str, str] | None
+    _unhashed_inputs: dict[str, Any] | None
     _cached_result_expiration: datetime | None
     # Until when the value may be used; None means for ever.
     cached_result_expiration = _Moment("_cached_result_expiration")
@@ -433,6 +441,31 @@ class Cached(Success):
         self.hashed_inputs = hashed_inputs
         self.cached_parameters = cached_parameters
         self.cached_result_expiration = cached_result_expiration
+
+    @property
+    def hashed_inputs(self) -> dict[str, str] | None:
+        """Hashes of the inputs that the value was computed from, by the name of the argument."""
+        if self._unhashed_inputs is not None:
+            self._hashed_inputs = hash_inputs(self._unhashed_inputs)
+            self._unhashed_inputs = None
+        return self._hashed_inputs
+
+    @hashed_inputs.setter
+    def hashed_inputs(self, hashed_inputs: dict[str, str] | None) -> None:
+        self._hashed_inputs = hashed_inputs
+        self._unhashed_inputs = None
+
+    def hash_when_asked(self, inputs: dict[str, Any]) -> None:
+        """Note the inputs of the task run, to be hashed when somebody looks, or on their way.
+
+        Args:
+            inputs: the values by the name of the argument.
+        """
+        self._unhashed_inputs = inputs
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        _ = self.hashed_inputs
+        return super().__reduce_ex__(protocol)
 
     @property
     def expiration_timestamp(self) -> float | None:

@@ -14,14 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.code_hash import code_hash, inputs_hash
+from prefectlite.engine.portable import size_of
+from prefectlite.engine.result import ResultNotImplementedError
 from prefectlite.engine.results.stored_result import StoredResult
-from prefectlite.engine.state import Cached, State
+from prefectlite.engine.state import Cached, Failed, State
 from prefectlite.engine.storage.paths import called, confine, fields_of, filled
 from prefectlite.exceptions import (
+    LocationError,
     ResultError,
     ResultNotFoundError,
     ResultReadError,
     StoreUnreachableError,
+    UnknownTemplateKeyError,
 )
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
@@ -35,6 +39,8 @@ HASHES = ("inputs_hash", "code_hash")
 # so much is read ahead of the elements that need it: many small values, or a few large ones
 AHEAD_COUNT = 256
 AHEAD_BYTES = 32 << 20
+# a Cached state that leaves its process tells the hashes of inputs of up to so many bytes
+HASHED_BYTES = 1 << 20
 
 
 def template_values(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +110,7 @@ def check_target(run: TaskRun) -> State | None:
         return None
     result = result_of(task, run.scope.flow_result)
     if result is None:
-        raise ValueError(
+        raise ResultNotImplementedError(
             f"Task {run.full_name!r} has a target but no result to say where it is kept: give the "
             "task or the flow a result=, such as LocalResult(dir=...)."
         )
@@ -114,6 +120,21 @@ def check_target(run: TaskRun) -> State | None:
     if shelf is not None and run.run_count == 1:
         return _look_on_shelf(run, result, shelf)
     return _look(run, result, _locate(run, result))
+
+
+def failed_unexpectedly(error: Exception, explanation: str = "") -> Failed:
+    """The state of a task run that came to an error which is not its own.
+
+    Args:
+        error: The error; where a user's function for a location raised, its own error is told.
+        explanation: What to say after it.
+    """
+    if isinstance(error, LocationError) and isinstance(error.__cause__, Exception):
+        explanation = f". {error}{explanation}"
+        error = error.__cause__
+    # which begins with how Prefect 1 says it
+    told = str(error) if isinstance(error, UnknownTemplateKeyError) else repr(error)
+    return Failed(f"Unexpected error: {told}{explanation}", result=error)
 
 
 def _owner(run: TaskRun) -> str:
@@ -164,15 +185,20 @@ def _look(run: TaskRun, result: Result, location: str) -> State | None:
         raise
     except Exception as error:
         return _unreadable(run, ResultReadError(f"The result at {location!r}: {error!r}"))
-    return _cached(location, read)
+    return _cached(run, location, read)
 
 
-def _cached(location: str, read: Result) -> State:
-    return Cached(
+def _cached(run: TaskRun, location: str, read: Result) -> State:
+    state = Cached(
         f"Result found at task target {location}",
         result=read,
         cached_parameters=context.get("parameters", {}),
     )
+    inputs = run.inputs
+    if run.scope.leaves_process:
+        inputs = {key: value for key, value in inputs.items() if size_of(value) <= HASHED_BYTES}
+    state.hash_when_asked(inputs)
+    return state
 
 
 def _unreadable(run: TaskRun, error: Exception) -> State | None:
@@ -210,7 +236,7 @@ def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
         return None
     except (ResultReadError, StoreUnreachableError) as error:
         return _unreadable(run, error)
-    return _cached(location, read)
+    return _cached(run, location, read)
 
 
 class Shelf:

@@ -41,7 +41,12 @@ from prefectlite.engine.state import (
     TriggerFailed,
 )
 from prefectlite.engine.stdout import stdout_to_log
-from prefectlite.engine.targets import TargetBook, check_target, template_values
+from prefectlite.engine.targets import (
+    TargetBook,
+    check_target,
+    failed_unexpectedly,
+    template_values,
+)
 from prefectlite.engine.upstream import input_value
 from prefectlite.exceptions import PrefectException, StoreUnreachableError, TaskTimeoutSignal
 from prefectlite.tasks.core.constants import Constant
@@ -169,7 +174,7 @@ def _run_round(run: TaskRun) -> None:
         if context.get("raise_on_exception"):
             raise
         _log("error", run, f"Unexpected error: {error!r}", error)
-        _change(run, Failed(f"Unexpected error: {error!r}", result=error))
+        _change(run, failed_unexpectedly(error))
         again = _retry(run) if isinstance(error, StoreUnreachableError) else None
         if again is not None:
             _change(run, again)

@@ -12,6 +12,7 @@ import pytest
 from prefectlite import Flow, Parameter, task, unmapped
 from prefectlite.core.task import Task
 from prefectlite.engine.code_hash import code_hash, inputs_hash
+from prefectlite.engine.result import Result
 from prefectlite.engine.results import LocalResult
 from prefectlite.engine.state import Failed, State, Success
 from prefectlite.exceptions import ResultError
@@ -247,3 +248,29 @@ def test_a_class_of_tasks_has_a_code_hash() -> None:
 
     assert code_hash(Add(1)) == code_hash(Add(1))
     assert code_hash(Add(1)) != code_hash(Add(2))
+
+
+def test_a_cached_state_tells_hashes_of_its_inputs(tmp_path: Path) -> None:
+    flow, made = mapped("{x}.pkl", [1, 2], LocalResult(dir=tmp_path))
+    flow.run()
+    for kind in ("local", "dask"):
+        one, other = flow.run(executor=executor_of_kind(kind)).result[made].map_states
+        assert one.is_cached()
+        assert one.hashed_inputs.keys() == {"x", "y"}
+        assert one.hashed_inputs["y"] == other.hashed_inputs["y"]
+        assert one.hashed_inputs["x"] != other.hashed_inputs["x"]
+
+
+def test_the_error_of_a_users_function_is_the_result(tmp_path: Path) -> None:
+    flow, made = mapped(lambda **values: 1 / 0, [1], LocalResult(dir=tmp_path))
+    (state,) = flow.run().result[made].map_states
+    assert type(state.result) is ZeroDivisionError
+    assert "target of task 'one[0]'" in str(state.message)
+
+
+def test_a_result_without_a_store_keeps_nothing() -> None:
+    kept = Task(name="kept", result=Result())
+    kept.run = lambda: 1  # type: ignore[method-assign,assignment]
+    flow = Flow("kept", tasks=[kept])
+    state = flow.run().result[kept]
+    assert (type(state), state.result, state._result.location) == (Success, 1, None)

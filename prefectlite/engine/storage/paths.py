@@ -8,7 +8,7 @@ import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from prefectlite.exceptions import ResultError, UnknownTemplateKeyError
+from prefectlite.exceptions import LocationError, ResultError, UnknownTemplateKeyError
 
 _formatter = string.Formatter()
 
@@ -49,6 +49,7 @@ def filled(template: str, values: Mapping[str, Any], owner: str = "") -> str:
     Raises:
         UnknownTemplateKeyError: It names a key that was not given; lists those that were.
         ValueError: A value does not take the format that the template asks for.
+        IndexError: A key has no name.
     """
     try:
         return template.format(**values)
@@ -61,7 +62,9 @@ def filled(template: str, values: Mapping[str, Any], owner: str = "") -> str:
         ) from None
     except Exception as error:
         named = f"The {owner}" if owner else "The location"
-        raise ValueError(f"{named} {template!r} cannot be filled in: {error!r}") from error
+        # a key without a name, as in "{}"
+        kind = IndexError if isinstance(error, IndexError) else ValueError
+        raise kind(f"{named} {template!r} cannot be filled in: {error!r}") from error
 
 
 def called(template: Callable[..., Any], values: Mapping[str, Any], owner: str = "") -> str:
@@ -73,14 +76,15 @@ def called(template: Callable[..., Any], values: Mapping[str, Any], owner: str =
         owner: Whose it is, for errors.
 
     Raises:
-        ResultError: It raises, or returns no text.
+        LocationError: It raises.
+        ResultError: It returns no text.
     """
     name = getattr(template, "__name__", type(template).__name__)
     named = f"The {owner}" if owner else "The location"
     try:
         location = template(**values)
     except Exception as error:
-        raise ResultError(
+        raise LocationError(
             f"{named} could not be found: the function {name!r} that is to give it raised "
             f"{error!r}. It is called with every key of the context and every input of the task, "
             "so it should take **kwargs."
