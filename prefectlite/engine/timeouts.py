@@ -26,6 +26,8 @@ TIMED_OUT = "Execution timed out."
 GRACE_SECONDS = 0.2
 # how long code that was told to end, and caught that, goes on before it is told again
 AGAIN_SECONDS = 0.5
+# how long a thread that waits for timed code does not hear that its run is cancelled
+DEAF_SECONDS = 0.5
 
 
 def call_with_timeout(function: Callable[..., Any], inputs: dict[str, Any], seconds: float) -> Any:
@@ -94,15 +96,26 @@ class _ThreadCall:
 
     def result(self, seconds: float) -> Any:
         self._thread.start()
-        self._thread.join(seconds)
+        try:
+            self._wait(seconds)
+        except BaseException:
+            # the run is cancelled, and the work with it
+            if self._end():
+                self._see_to_its_end()
+            raise
         if self._end():
             self._thread.join(GRACE_SECONDS)
-            if self._thread.is_alive():
-                threading.Thread(target=self._tell_until_it_ends, daemon=True).start()
+            self._see_to_its_end()
             raise TaskTimeoutSignal(TIMED_OUT)
         if self._error is not None:
             raise self._error
         return self._value
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for the thread, in bits: only Python code can be interrupted."""
+        deadline = time.monotonic() + seconds
+        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+            self._thread.join(min(left, DEAF_SECONDS))
 
     def _run(self, carried: list[tuple[threading.local, dict[str, Any]]]) -> None:
         for local, values in carried:
@@ -132,6 +145,10 @@ class _ThreadCall:
     def _tell(self) -> None:
         kill_children(self._thread.native_id or 0)
         raise_in_thread(self._thread.ident or 0, TaskTimeoutSignal, self._thread.is_alive)
+
+    def _see_to_its_end(self) -> None:
+        if self._thread.is_alive():
+            threading.Thread(target=self._tell_until_it_ends, daemon=True).start()
 
     def _tell_until_it_ends(self) -> None:
         while self._thread.is_alive():
