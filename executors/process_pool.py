@@ -51,6 +51,7 @@ class ProcessPool:
     def __init__(self, size: int) -> None:
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closing = False
+        self._dropped: set[str] = set()
         self._children: list[Child | None] = [None] * size
         self._threads = [
             threading.Thread(target=self._serve, args=(number,), daemon=True)
@@ -88,6 +89,14 @@ class ProcessPool:
         """
         self._work.put((request, on_message, on_answer, luggage))
 
+    def drop(self, luggage: Luggage) -> None:
+        """Have the processes forget luggage that no call needs any more, when they are next called.
+
+        Args:
+            luggage: What they were given.
+        """
+        self._dropped.add(luggage.name)
+
     def _serve(self, number: int) -> None:
         while True:
             work = self._work.get()
@@ -98,6 +107,7 @@ class ProcessPool:
             if child is None:
                 child = self._children[number] = Child()
             try:
+                child.take_away(self._dropped)
                 if luggage is not None:
                     child.give(luggage)
                 answer = child.ask(request, on_message)
@@ -136,6 +146,16 @@ class Child:
         if luggage.name not in self._given:
             self.ask(pickle.dumps((_keep, (luggage.name, luggage.payload)), protocol=5), _ignore)
             self._given.add(luggage.name)
+
+    def take_away(self, names: set[str]) -> None:
+        """Have the process forget luggage, where it was given it.
+
+        Raises:
+            EOFError: The process ended.
+        """
+        for name in self._given & names:
+            self.ask(pickle.dumps((_drop, (name,)), protocol=5), _ignore)
+            self._given.discard(name)
 
     def ask(self, request: bytes, on_message: Answer, seconds: float | None = None) -> Any:
         """Have the process call a function, and wait for what it returns.
@@ -190,10 +210,22 @@ class Child:
 
 
 _luggage: dict[str, bytes] = {}
+_on_drop: list[Callable[[str], None]] = []
 
 
 def _keep(name: str, payload: bytes) -> None:
     _luggage[name] = payload
+
+
+def _drop(name: str) -> None:
+    _luggage.pop(name, None)
+    for callback in _on_drop:
+        callback(name)
+
+
+def on_drop(callback: Callable[[str], None]) -> None:
+    """Have a function called, in this process, with the name of luggage that was taken away."""
+    _on_drop.append(callback)
 
 
 def take_luggage(name: str) -> bytes | None:

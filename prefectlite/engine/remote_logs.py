@@ -11,13 +11,12 @@ from typing import Any
 
 from prefectlite.engine.remote import SharedRun
 from prefectlite.engine.timeouts import carry_to_threads
-from prefectlite.utilities.logging import prefect_logger
+from prefectlite.utilities.logging import plain_fields, prefect_logger
 
 Post = Callable[[dict[str, Any]], None]
 
 _current = threading.local()
 carry_to_threads(_current)
-_PLAIN_FIELDS = (str, int, float, type(None))
 
 
 class _Forward(logging.Handler):
@@ -25,18 +24,8 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         post: Post | None = getattr(_current, "post", None)
-        if post is None:
-            return
-        fields = {
-            name: value
-            for name, value in record.__dict__.items()
-            if name not in ("args", "exc_info") and isinstance(value, _PLAIN_FIELDS)
-        }
-        fields["msg"] = record.getMessage()
-        if record.exc_info:
-            told = record.exc_text or logging.Formatter().formatException(record.exc_info)
-            fields["exc_text"] = told
-        post(fields)
+        if post is not None:
+            post(plain_fields(record))
 
 
 @contextmanager

@@ -6,11 +6,14 @@ import pickle
 from collections.abc import Mapping
 
 from prefectlite.engine.portable import dumps
-from prefectlite.engine.remote import Block, ElementRun, Feeds, RunRecord, shared_run
+from prefectlite.engine.remote import Block, ElementRun, Feeds, RunRecord, forget_run, shared_run
 from prefectlite.engine.remote_logs import forwarding_logs
 from prefectlite.engine.state import State
 from prefectlite.engine.storage.credentials import take_over
-from prefectlite.executors.process_pool import send_message, take_luggage
+from prefectlite.executors.process_pool import on_drop, send_message, take_luggage
+
+# what the run is goes with its luggage
+on_drop(forget_run)
 
 
 def _payload(run: str) -> bytes | None:

@@ -20,7 +20,7 @@ from typing import Any
 from prefectlite.engine.portable import dumps, portable_exception
 from prefectlite.executors.process_pool import send_message
 from prefectlite.utilities.context import context
-from prefectlite.utilities.logging import detached_logger
+from prefectlite.utilities.logging import detached_logger, plain_fields
 
 # how many functions a process keeps for calls to come
 MOST_KEPT = 64
@@ -241,17 +241,7 @@ class _Forward(io.TextIOBase):
 
 class _LogForward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        plain = (str, int, float, type(None))
-        fields = {
-            key: value
-            for key, value in record.__dict__.items()
-            if key not in ("args", "exc_info") and isinstance(value, plain)
-        }
-        fields["msg"] = record.getMessage()
-        if record.exc_info:
-            told = record.exc_text or logging.Formatter().formatException(record.exc_info)
-            fields["exc_text"] = told
-        send_message(fields)
+        send_message(plain_fields(record))
 
 
 @contextmanager

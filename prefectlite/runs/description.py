@@ -8,7 +8,7 @@ from typing import Any
 from prefectlite.core.parameter import Parameter
 from prefectlite.core.task import Task
 from prefectlite.engine.plan import Plan, PlannedTask
-from prefectlite.engine.storage.credentials import _HIDDEN, _HIDDEN_EXACTLY
+from prefectlite.engine.storage.credentials import names_a_secret
 from prefectlite.runs.fingerprints import PYTHON, code_fingerprints, digest, value_fingerprint
 from prefectlite.tasks.core.constants import Constant
 
@@ -87,11 +87,11 @@ def _bound(planned: PlannedTask) -> bytes:
     own = {
         name: value
         for name, value in vars(task).items()
-        if name not in _attributes_of_all() and not _is_secret(name)
+        if name not in _attributes_of_all() and not names_a_secret(name)
     }
     if not own and not planned.constants:
         return b""
-    constants = {k: v for k, v in planned.constants.items() if not _is_secret(k)}
+    constants = {k: v for k, v in planned.constants.items() if not names_a_secret(k)}
     return value_fingerprint([constants, own])
 
 
@@ -104,11 +104,6 @@ def _attributes_of_all() -> set[str]:
 
         _common.update(vars(FunctionTask(lambda: None, name="any")), vars(Parameter("any")))
     return _common
-
-
-def _is_secret(name: str) -> bool:
-    lowered = name.lower()
-    return lowered in _HIDDEN_EXACTLY or any(part in lowered for part in _HIDDEN)
 
 
 def changed_tasks(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefectlite.engine.msgpack_serializer import MsgpackSerializer
-from prefectlite.runs.description import _is_secret
+from prefectlite.engine.storage.credentials import names_a_secret
 from prefectlite.runs.fingerprints import value_fingerprint
 
 # a value of more bytes is not written to the journal
@@ -30,7 +30,7 @@ def packed_parameters(parameters: Mapping[str, Any], secrets: set[str]) -> dict[
 
 
 def _packed(name: str, value: Any, secrets: set[str]) -> list[Any]:
-    if _is_secret(name):
+    if names_a_secret(name):
         return [None, None, "by its name it is a secret"]
     if _names_secret(value):
         return [None, None, "by the name of a key it holds a secret"]
@@ -47,7 +47,7 @@ def _packed(name: str, value: Any, secrets: set[str]) -> list[Any]:
 
 def _names_secret(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any(_is_secret(str(k)) or _names_secret(v) for k, v in value.items())
+        return any(names_a_secret(str(k)) or _names_secret(v) for k, v in value.items())
     return isinstance(value, (list, tuple)) and any(map(_names_secret, value))
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "create_diagnostic_logger",
     "get_logger",
     "getlogsize",
+    "plain_fields",
     "prefect_logger",
     "temporary_logger_config",
 ]
@@ -39,6 +40,24 @@ _RECORD_OVERHEAD = 298
 _MOST_LINES_HELD = 500
 
 _original_record_factory = logging.getLogRecordFactory()
+
+
+def plain_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what can travel of a record to another process, for ``logging.makeLogRecord`` there.
+
+    Args:
+        record: the record; its message is filled in, and a traceback turned to text.
+    """
+    fields = {
+        name: value
+        for name, value in record.__dict__.items()
+        if name not in ("args", "exc_info") and isinstance(value, (str, int, float, type(None)))
+    }
+    fields["msg"] = record.getMessage()
+    if record.exc_info:
+        told = record.exc_text or logging.Formatter().formatException(record.exc_info)
+        fields["exc_text"] = told
+    return fields
 
 
 def _make_record(*args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -15,6 +15,7 @@ import prefectlite
 from prefectlite import Flow, task
 from prefectlite.engine.results import S3Result
 from prefectlite.engine.results.fsspec_result import FsspecResult
+from prefectlite.engine.storage.credentials import names_a_secret
 from prefectlite.runs.parameters import packed_parameters
 from prefectlite.tasks.secrets import EnvVarSecret, SecretBase
 from prefectlite.utilities.logging import get_logger
@@ -255,3 +256,15 @@ def test_a_secret_is_found_within_quotes_within_quotes(secret: str) -> None:
         hidden = without_secrets(f"<{text}>")
         assert "***" in hidden
         assert secret[:3] not in hidden
+
+
+@pytest.mark.parametrize(
+    "name", ["auth", "basic_auth", "AUTH_HEADER", "api_key", "password", "key"]
+)
+def test_names_of_secrets(name: str) -> None:
+    assert names_a_secret(name)
+
+
+@pytest.mark.parametrize("name", ["author", "authors", "keyword", "monkey", "parts"])
+def test_names_of_what_is_no_secret(name: str) -> None:
+    assert not names_a_secret(name)

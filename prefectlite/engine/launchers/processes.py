@@ -171,9 +171,11 @@ class ProcessLauncher:
     def cancel(self) -> None:
         """Forget what has not begun; the pool ends what has."""
         self._waiting.clear()
+        self._pool.drop(self._luggage)
 
     def collect(self) -> None:
-        """All states are in place already."""
+        """All states are in place already; the processes may forget the run."""
+        self._pool.drop(self._luggage)
 
 
 class _Answer:

@@ -18,7 +18,7 @@ from typing import Any
 from prefectlite.exceptions import ResultError
 from prefectlite.utilities.secrets import read_secret, remember_secret
 
-__all__ = ["Credential", "Secret", "hand_over", "hidden", "revealed", "take_over"]
+__all__ = ["Credential", "Secret", "hand_over", "hidden", "names_a_secret", "revealed", "take_over"]
 
 _HIDDEN = (
     "secret",
@@ -33,7 +33,6 @@ _HIDDEN = (
     "api_key",
     "private_key",
     "authorization",
-    "auth",
 )
 _HIDDEN_EXACTLY = frozenset({"key", "pkey", "headers", "cookies"})
 
@@ -158,11 +157,23 @@ def hidden(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _hidden_value(name, value) for name, value in options.items()}
 
 
+def names_a_secret(name: str) -> bool:
+    """Whether what has this name is not to be shown: a password, a token, a key.
+
+    Args:
+        name: The name of an option or a parameter.
+    """
+    lowered = name.lower()
+    if lowered in _HIDDEN_EXACTLY or any(part in lowered for part in _HIDDEN):
+        return True
+    # "auth" and "basic_auth", not "author"
+    return "auth" in lowered.split("_")
+
+
 def _hidden_value(name: str, value: Any) -> Any:
     if value is None or isinstance(value, (bool, Credential, Secret)):
         return value
-    lowered = str(name).lower()
-    if lowered in _HIDDEN_EXACTLY or any(part in lowered for part in _HIDDEN):
+    if names_a_secret(str(name)):
         return Credential(value)
     if isinstance(value, Mapping):
         return hidden(value)

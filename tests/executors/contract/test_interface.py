@@ -190,3 +190,20 @@ def test_dask_refuses_an_address_beside_a_cluster() -> None:
 def test_dask_that_was_not_started_says_so() -> None:
     with pytest.raises(ExecutorError, match=r"executor\.start\(\)"):
         DaskExecutor("tcp://127.0.0.1:1").submit(abs, 1)
+
+
+def test_processes_forget_runs_that_are_over() -> None:
+    @task
+    def known() -> int:
+        from prefectlite.engine import remote
+
+        return len(remote._runs)
+
+    executor = LocalDaskExecutor(scheduler="processes", num_workers=1)
+    found = []
+    with executor.start():
+        for _ in range(3):
+            with Flow("known") as flow:
+                made = known()
+            found.append(flow.run(executor=executor).result[made].result)
+    assert found == [1, 1, 1]
