@@ -164,7 +164,8 @@ class StateChange:
 
     Times are Unix times in seconds; `map_index` is None for a run that is not an element. `due` is
     when a run that waits goes on, `traceback` the text of a failure's, and `empty` says that the
-    run's value is None.
+    run's value is None. What ends an attempt of a millisecond or more has its `processor` time in
+    seconds, and the peak of the memory of its process in bytes.
     """
 
     flow_run_id: str
@@ -181,3 +182,5 @@ class StateChange:
     due: float | None = None
     traceback: str | None = None
     empty: bool = False
+    processor: float | None = None
+    memory: int | None = None

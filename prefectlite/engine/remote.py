@@ -25,6 +25,7 @@ from prefectlite.engine.segment_run import all_finished, run_segment
 from prefectlite.engine.state import Mapped, State, Success
 from prefectlite.engine.task_run import RunScope, TaskRun
 from prefectlite.engine.upstream import Items, element_state, flat_item, summarise
+from prefectlite.engine.usage import Begun, begun, used
 from prefectlite.utilities.secrets import remember_secret
 
 WHOLE = -1
@@ -66,7 +67,8 @@ class LinkRecord:
 
     `changes` are the changes of state: class, message, time, run count and the traceback of a
     failure; None stands for the usual Running and Success. `left_size` is the size of a value that
-    did not come along, and `kept` whether the block holds it for the caller.
+    did not come along, and `kept` whether the block holds it for the caller. `used` is the
+    processor time of the last attempt in seconds, and the peak of the process's memory in bytes.
     """
 
     task: int
@@ -77,10 +79,11 @@ class LinkRecord:
     state: Any = field(repr=False)
     left_size: int | None
     kept: bool
+    used: tuple[float, int] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.task, self.began, self.ended, self.run_count, self.changes, self.state)
-        return LinkRecord, (*fields, self.left_size, self.kept)
+        return LinkRecord, (*fields, self.left_size, self.kept, self.used)
 
 
 @dataclass(slots=True)
@@ -172,6 +175,7 @@ class ElementRun:
         self._scope = shared.scope
         self._changes: list[Change] = []
         self._began = 0.0
+        self._begun: Begun | None = None
         self._run_count = 1
 
     def run(
@@ -273,6 +277,8 @@ class ElementRun:
 
     def _changed(self, run: TaskRun, state: State) -> None:
         self._run_count = run.run_count
+        if state._running:
+            self._begun = begun()
         message = None if state.message is None else str(state.message)
         # a traceback does not survive the way to the driver, its text does
         told = traceback_of(state) if state._failed else None
@@ -289,6 +295,8 @@ class ElementRun:
         packed, size = pack_state(state, planned.task.runs_once, scope.admitted)
         scope.admitted = None
         usual = [change[0] for change in self._changes] == ["Running", "Success"]
+        ended = None if self._begun is None else used(self._begun)
+        self._begun = None
         self.records.append(
             LinkRecord(
                 task=planned.index,
@@ -299,6 +307,7 @@ class ElementRun:
                 state=packed,
                 left_size=size,
                 kept=size is not None and self._is_returned(planned, size),
+                used=ended,
             )
         )
 

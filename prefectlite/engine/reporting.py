@@ -129,8 +129,13 @@ class Reporter:
         moment: float | None = None,
         worker: str | None = None,
         told: str | None = None,
+        used: tuple[float, int] | None = None,
     ) -> None:
-        """A task run has changed its state; `told` is the traceback of a failure elsewhere."""
+        """A task run has changed its state.
+
+        `told` is the traceback of a failure elsewhere, `used` the processor time and the peak of
+        memory of the attempt that it ends.
+        """
         if not self.readers:
             return
         message = state.message
@@ -147,6 +152,8 @@ class Reporter:
             None,
             message if message is None or type(message) is str else str(message),
         )
+        if used is not None:
+            change.processor, change.memory = used
         if state._finished:
             held = state._held
             if held is None:

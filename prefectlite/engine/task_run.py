@@ -48,6 +48,7 @@ from prefectlite.engine.targets import (
     template_values,
 )
 from prefectlite.engine.upstream import input_value
+from prefectlite.engine.usage import Begun
 from prefectlite.exceptions import PrefectException, StoreUnreachableError, TaskTimeoutSignal
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context
@@ -106,6 +107,8 @@ class TaskRun:
     run_count: int = 1
     # a handler, or ENDRUN, has said the last word: no retry, no further step
     ended: bool = False
+    # when the attempt began, where somebody asks what it used
+    begun: Begun | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
 
     @property

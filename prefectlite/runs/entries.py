@@ -6,7 +6,7 @@ again (states, messages, workers, folders, tracebacks) are written once and then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prefectlite.engine.events import StateChange
@@ -115,6 +115,10 @@ class Encoder:
         if location is not None:
             folder, name = split_location(location)
             fields += (self._text(folder), self._scrub(name))
+        if change.memory is not None:
+            if location is None:
+                fields += (0, "")
+            fields += _usage(change)
         self._entries.append(fields)
 
     def _add(self, change: StateChange) -> None:
@@ -136,7 +140,21 @@ class Encoder:
             self._text(change.traceback),
             change.empty,
         ]
-        self._entries.append(tuple(fields))
+        self._entries.append((*fields, *_usage(change)))
+
+
+def _usage(change: StateChange) -> tuple[int, ...]:
+    """Processor time in microseconds and memory in KiB, where they are known."""
+    if change.memory is None:
+        return ()
+    return round((change.processor or 0.0) * 1e6), change.memory >> 10
+
+
+def usage_in(entry: Sequence[Any], position: int) -> tuple[float | None, int | None]:
+    """Processor time in seconds and memory in bytes, as an entry has them from a position on."""
+    if len(entry) < position + 2:
+        return None, None
+    return entry[position] / 1e6, entry[position + 1] << 10
 
 
 class Decoder:
@@ -171,11 +189,12 @@ class Decoder:
         """
         kind = entry[0]
         if kind == CHANGE:
-            yield self._change([*entry, *_DEFAULTS[len(entry) :]])
+            yield self._change([*entry, *_DEFAULTS[len(entry) :]], *usage_in(entry, 14))
         elif kind in (SUCCESS, EMPTY_SUCCESS):
             _, task, index, began, lasted, attempt, worker = entry[:7]
             location = self.location(entry[7], entry[8]) if len(entry) > 8 else None
             moment = self._start + began
+            processor, memory = usage_in(entry, 9)
             for state, message, at, where in (
                 ("Running", STARTING, moment, None),
                 ("Success", SUCCEEDED, moment + lasted, location),
@@ -192,12 +211,14 @@ class Decoder:
                     where,
                     message,
                     empty=kind == EMPTY_SUCCESS and state == "Success",
+                    processor=processor if state == "Success" else None,
+                    memory=memory if state == "Success" else None,
                 )
 
     def _named(self, task: int, part: int) -> str | None:
         return None if task == FLOW else self._tasks[task][part]
 
-    def _change(self, entry: list[Any]) -> StateChange:
+    def _change(self, entry: list[Any], processor: float | None, memory: int | None) -> StateChange:
         due = entry[11]
         return StateChange(
             self._run_id,
@@ -214,6 +235,8 @@ class Decoder:
             None if due is None else self._start + due,
             self.text(entry[12]),
             entry[13],
+            processor,
+            memory,
         )
 
 

@@ -11,7 +11,7 @@ from prefectlite.exceptions import JournalError
 
 # The format that is written. A reader takes any minor version of its major one: what it does not
 # know it passes over, what is missing has a default.
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 
 # the kinds of records, the first field of each
 HEADER, CHANGES, CARRIED, END = 0, 1, 2, 3

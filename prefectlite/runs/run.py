@@ -12,7 +12,7 @@ from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.result import Result
 from prefectlite.engine.state import Mapped, Pending, Retrying, Scheduled, State, Success
 from prefectlite.runs.description import CONSTANT, PARAMETER
-from prefectlite.runs.entries import CHANGE, EMPTY_SUCCESS, FLOW, SUCCESS, WHOLE, Decoder
+from prefectlite.runs.entries import CHANGE, EMPTY_SUCCESS, FLOW, SUCCESS, WHOLE, Decoder, usage_in
 from prefectlite.runs.format import (
     CARRIED,
     CHANGES,
@@ -39,6 +39,9 @@ class Timing:
         began, ended: Unix times in seconds; `ended` is None where it never did.
         worker: The address of the worker; None in process.
         state: The name of the state the attempt came to; "Running" where it never ended.
+        processor: The processor time that its thread took, in seconds; None where it never ended,
+            took less than a millisecond, or an older version wrote the journal.
+        memory: The most memory that its process had had by its end, in bytes; None likewise.
     """
 
     slug: str
@@ -48,6 +51,8 @@ class Timing:
     ended: float | None
     worker: str | None
     state: str
+    processor: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,7 @@ class Run:
                         None,
                         None,
                         kind == EMPTY_SUCCESS,
+                        *usage_in(entry, 9),
                     )
                 elif kind == CHANGE and entry[1] != FLOW:
                     for change in decoder.changes(entry):
@@ -252,6 +258,8 @@ def _timing(start: StateChange, end: StateChange | None) -> Timing:
         None if end is None else end.time,
         start.worker,
         "Running" if end is None else end.state,
+        None if end is None else end.processor,
+        None if end is None else end.memory,
     )
 
 

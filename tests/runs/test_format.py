@@ -163,7 +163,7 @@ def test_a_newer_minor_version_is_read(tmp_path: Path) -> None:
             [
                 [1, 0, 0, 1.0, 0.5, 1, 0, 1, "b", "more"],
                 [77, "of a later time"],
-                [1, 1, -1, 2.0, 0.5, 1, 0],
+                [1, 1, -1, 2.0, 0.5, 1, 0, 0, "", 250_000, 2048],
             ],
             "more",
         ),

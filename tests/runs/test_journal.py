@@ -94,6 +94,42 @@ def test_states_timings_and_tracebacks_are_there(kind: str, tmp_path: Path) -> N
     assert all(t.ended is not None and t.began <= t.ended for t in attempts)
 
 
+@pytest.mark.parametrize("kind", EXECUTORS)
+def test_time_and_memory_of_attempts_are_there(kind: str) -> None:
+    @task
+    def works(x: int) -> int:
+        end = time.thread_time() + 0.05
+        block = bytearray(30_000_000)
+        while time.thread_time() < end:
+            pass
+        return len(block) + x
+
+    @task
+    def waits(x: int) -> None:
+        time.sleep(0.05)
+        raise ValueError(x)
+
+    @task
+    def passes() -> None:
+        """Too short to be measured."""
+
+    with Flow("used") as flow:
+        waits(works(1))
+        passes()
+    flow.run(executor=started_executor(kind))
+    used = {timing.slug: timing for timing in runs.load("last").timings}
+    working, waiting = used["works-1"], used["waits-1"]
+    assert working.processor is not None
+    assert working.memory is not None
+    assert 0.04 < working.processor < 10
+    assert 30_000_000 < working.memory < 1 << 40
+    assert waiting.processor is not None
+    assert waiting.processor < working.processor
+    assert waiting.memory is not None
+    change = runs.load("last").latest["works-1"][None]
+    assert (change.processor, change.memory) == (working.processor, working.memory)
+
+
 def simple_flow(name: str = "simple") -> Flow:
     @task
     def double(x: int) -> int:

@@ -10,6 +10,7 @@ from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.segment_run import outcome, run_segment
 from prefectlite.engine.state import State
 from prefectlite.engine.task_run import TaskRun
+from prefectlite.engine.usage import begun, used
 
 if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
@@ -65,4 +66,12 @@ class LocalRuns:
         self._reporter.again(run.planned, run.map_index, state)
 
     def _changed(self, run: TaskRun, state: State) -> None:
-        self._reporter.changed(run.planned, run.map_index, state, run.run_count)
+        ended = None
+        if state._running:
+            run.begun = begun()
+        elif run.begun is not None:
+            ended = used(run.begun)
+            run.begun = None
+        self._reporter.changed(
+            run.planned, run.map_index, state, run.run_count, None, None, None, ended
+        )

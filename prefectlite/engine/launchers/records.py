@@ -80,12 +80,16 @@ class RecordKeeper:
             if link.changes is None:
                 running = Running("Starting task run.")
                 reporter.changed(planned, map_index, running, link.run_count, link.began, worker)
-                reporter.changed(planned, map_index, state, link.run_count, link.ended, worker)
+                reporter.changed(
+                    planned, map_index, state, link.run_count, link.ended, worker, None, link.used
+                )
             else:
                 for position, (name, message, moment, run_count, told) in enumerate(link.changes):
                     is_last = position == len(link.changes) - 1
                     if is_last and name == type(state).__name__:
-                        reporter.changed(planned, map_index, state, run_count, moment, worker, told)
+                        reporter.changed(
+                            planned, map_index, state, run_count, moment, worker, told, link.used
+                        )
                     else:
                         reporter.named_change(
                             planned, map_index, name, message, run_count, moment, worker, told
