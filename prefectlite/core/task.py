@@ -177,6 +177,10 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
     is_cleanup = False
     """Whether this cleans up after other tasks, which is due also when a run is cancelled."""
     fuse: bool | None = None
+    _batch_size: int | str | None
+    _timeout_method: str
+    _annotations: Mapping[str, Any]
+    _associative: bool
 
     def __init__(
         self,
@@ -234,13 +238,11 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         self.state_handlers = checked_handlers(f"Task {owner!r}", state_handlers, on_failure)
         self.log_stdout = log_stdout
         self.auto_generated = False
-        # Not `batch_size`: subclasses written for Prefect 1 may well have one of their own.
-        self._batch_size = checked_batch_size(owner, batch_size)
         if fuse is not None:
             self.fuse = fuse
-        self._timeout_method = checked_timeout_method(owner, timeout_method)
-        self._annotations = checked_annotations(owner, annotations)
-        self._associative = checked_flag("associative", owner, associative)
+        given = (batch_size, timeout_method, annotations, associative)
+        for (setting, checked), value in zip(_KEPT_APART.items(), given, strict=True):
+            setattr(self, f"_{setting}", checked(owner, value))
 
     def _warn_of_overwritten_attributes(self) -> None:
         for attribute in _SET_BY_INIT:
@@ -410,8 +412,8 @@ def batch_size_of(task: Task) -> int | str | None:
     return task._batch_size
 
 
-# settings that Prefect 1 does not have, kept where a subclass's attribute of the name is not in
-# the way
+# settings that Prefect 1 does not have, in the order of `Task.__init__`: kept in attributes with an
+# underscore, as subclasses written for Prefect 1 may well have a `batch_size` of their own
 _KEPT_APART: dict[str, Callable[[str, Any], Any]] = {
     "batch_size": checked_batch_size,
     "timeout_method": checked_timeout_method,
