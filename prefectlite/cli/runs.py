@@ -22,7 +22,7 @@ _folder = click.option(
 
 @click.group()
 def runs() -> None:
-    """Look at runs, and end them."""
+    """Look at runs, end and remove them."""
 
 
 @runs.command("list")
@@ -134,3 +134,29 @@ def cancel(run_id: str, folder: str | None) -> None:
 
     request(run_id, folder)
     click.echo("The run is asked to end; it looks for that once a second.")
+
+
+@runs.command()
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@_folder
+def remove(run_ids: tuple[str, ...], folder: str | None) -> None:
+    """Remove the journals of runs; results that their tasks stored stay."""
+    from prefectlite.runs import remove as remove_run
+
+    for run_id in run_ids:
+        remove_run(run_id, folder)
+        click.echo(f"removed {run_id}")
+
+
+@runs.command()
+@click.option("--keep", type=click.IntRange(min=0), help="So many of the newest stay; 0 for all.")
+@click.option(
+    "--days", type=click.FloatRange(min=0), help="Older ones are removed; 0 for whatever age."
+)
+@_folder
+def prune(keep: int | None, days: float | None, folder: str | None) -> None:
+    """Remove the journals of old runs, as runs.keep and runs.keep_days say by default."""
+    from prefectlite.runs import prune as prune_runs
+
+    removed = prune_runs(keep, days, folder)
+    click.echo(f"removed {len(removed)} run{'' if len(removed) == 1 else 's'}")

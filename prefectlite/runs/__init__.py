@@ -6,9 +6,10 @@ import os
 
 from prefectlite.exceptions import RunNotFoundError
 from prefectlite.runs.places import CANCEL, RunFolder, find_run, run_id_of, runs_folder
+from prefectlite.runs.retention import prune, remove
 from prefectlite.runs.run import Run, RunInfo, Timing, read_info, wait_for_own_journals
 
-__all__ = ["Run", "RunInfo", "Timing", "cancel", "list_runs", "load"]
+__all__ = ["Run", "RunInfo", "Timing", "cancel", "list_runs", "load", "prune", "remove"]
 
 
 def list_runs(

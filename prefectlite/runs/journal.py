@@ -24,6 +24,7 @@ from prefectlite.runs.format import CARRIED, END, HEADER, MAJOR, MINOR, record
 from prefectlite.runs.lock import Lock
 from prefectlite.runs.parameters import packed_parameters, scrubber, secret_texts
 from prefectlite.runs.places import CANCEL, END_FILE, RunFolder, folder_name, runs_folder
+from prefectlite.runs.retention import look_for_old_runs
 from prefectlite.runs.writer import writer
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
@@ -200,6 +201,10 @@ class Journal:
     def _close(self) -> None:
         self._lock.release()
         self.folder.close()
+        try:
+            look_for_old_runs()
+        except Exception as error:
+            get_logger("runs").warning("Old runs could not be removed: %r", error)
 
 
 _FAILURES = frozenset({"Failed", "TimedOut", "TriggerFailed", "ValidationFailed", "Retrying"})

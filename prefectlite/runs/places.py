@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -78,6 +79,9 @@ class RunFolder(Protocol):
 
     def names(self) -> list[str]:
         """The names of the files."""
+
+    def delete(self) -> None:
+        """Remove the folder with all that is in it."""
 
 
 class RunsFolder(Protocol):
@@ -210,6 +214,16 @@ class LocalRun:
         except FileNotFoundError:
             return []
 
+    def delete(self) -> None:
+        """Remove the folder; it is in no list any more before the first of its files goes."""
+        away = self.path.with_name(f".{self.path.name}.removed")
+        try:
+            self.path.rename(away)
+        except FileNotFoundError:
+            # somebody else was quicker
+            return
+        shutil.rmtree(away, ignore_errors=True)
+
 
 class LocalRuns:
     """A runs folder on a local disk, or on a share.
@@ -324,6 +338,14 @@ class StoredRun:
         # a listing of an earlier moment would not have what other processes wrote since
         self._store.filesystem.invalidate_cache()
         return list(self._store.listing(self._name))
+
+    def delete(self) -> None:
+        """Remove the files, the journal's beginning last: until then it is a run's folder."""
+        for name in sorted(self.names(), reverse=True):
+            self.remove(name)
+        with suppress(OSError):
+            # where there are folders
+            self._store.filesystem.rmdir(self._store.full(self._name))
 
 
 class StoredRuns:
