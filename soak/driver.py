@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import pickle
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +71,8 @@ def told(state: State) -> Any:
 
 
 def main() -> None:
+    # asked for where the run hangs
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     order: Order = pickle.loads(Path(sys.argv[1]).read_bytes())
     flow = build(order.shape, order.places, FLOW)
     resume = None

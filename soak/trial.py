@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -33,7 +34,9 @@ from soak.processes import (
 from soak.world import World
 
 HANG_SECONDS = 60.0
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 600.0
+# the longest time between two looks that counts
+TURN_SECONDS = 0.05
 GONE_SECONDS = 10.0
 MOST_LEGS = 5
 
@@ -160,7 +163,7 @@ class Trial:
                 process.kill()
                 process.wait()
         leg.ended = time.monotonic()
-        leg.output = log.read_text(errors="replace")[-3000:]
+        leg.output = log.read_text(errors="replace")[-6000:]
         if outcome.exists():
             leg.outcome = json.loads(outcome.read_text())
         leg.left = self._left()
@@ -188,16 +191,18 @@ class Trial:
     def _watch(self, process: subprocess.Popen[bytes], leg: Leg) -> None:
         """Inflict what is due until the driver ends, or has been silent for too long."""
         effects = Path(self.places.effects)
-        seen, heard = (0, 0), time.monotonic()
+        seen, silence, before = (0, 0), 0.0, time.monotonic()
         due: float | None = None
         while process.poll() is None:
             now = time.monotonic()
             progress = (count_effects(effects), self._journal_bytes())
+            # where this process does not get its turn, those of the run do not either
+            silence += min(now - before, TURN_SECONDS)
+            before = now
             if progress != seen:
-                seen, heard = progress, now
-            if now - heard > HANG_SECONDS or now - leg.began > LONGEST_SECONDS:
-                process.kill()
-                process.wait()
+                seen, silence = progress, 0.0
+            if silence > HANG_SECONDS or now - leg.began > LONGEST_SECONDS:
+                _end_hanging(process)
                 return
             if self._blows and due is None and progress[0] >= self._blows[0].after:
                 due = now + self._blows[0].pause
@@ -244,6 +249,14 @@ class Trial:
         told = [f"{pid}: {command_of(pid)[:200]}" for pid in there()]
         end_all(RUN_MARK, self.mark)
         return told
+
+
+def _end_hanging(process: subprocess.Popen[bytes]) -> None:
+    """End a driver that is silent; its log gets what each of its threads is at."""
+    process.send_signal(signal.SIGUSR1)
+    time.sleep(1.0)
+    process.kill()
+    process.wait()
 
 
 def hang_of(case: Case, error: BaseException) -> Verdict:
