@@ -102,6 +102,12 @@ class RunRecord:
     # what is to be raised on the driver, where the user asked for that
     raised: BaseException | None = None
 
+    def goes_on(self, segment: Segment) -> bool:
+        """Whether it stopped between two tasks, the first of which has finished."""
+        if self.summary is not None or not self.links or not self.reached:
+            return False
+        return self.links[-1].task == segment.tasks[self.reached - 1]
+
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.segment, self.element, self.attempt, self.reached, self.deferred, self.links)
         return RunRecord, (*fields, self.summary, self.due, self.unloadable, self.raised)
@@ -184,6 +190,7 @@ class ElementRun:
         attempt: int,
         initial: Mapping[int, State] | None,
         scope: RunScope | None = None,
+        one_link: bool = False,
     ) -> tuple[Block, RunRecord]:
         """Run the segment's tasks from a link on.
 
@@ -193,6 +200,7 @@ class ElementRun:
             initial: The states that tasks start from, by task index; Pending where there is none.
             scope: A copy of the run's scope to use, one for the elements that run one after the
                 other; its own by default.
+            one_link: Run the one task only.
 
         Returns:
             The block and the record.
@@ -222,13 +230,16 @@ class ElementRun:
             lambda task, element: initial.get(task) if initial else None,
             self._begins,
             self._ends,
+            link + 1 if one_link else None,
         )
         record.links = self.records
-        last = self.states[segment.tasks[min(record.reached, len(segment.tasks) - 1)]]
+        last = self.states[self.records[-1].task]
         if record.reached == len(segment.tasks):
             record.summary = summarise(last, segment.measure)
         else:
-            record.due = getattr(last, "start_timestamp", None)
+            # where it was to run one task only, the next is due
+            due = time.time() if last._finished else None
+            record.due = getattr(last, "start_timestamp", due)
         return self._block(record), record
 
     def upstream(self, planned: PlannedTask, element: int) -> list[State]:

@@ -53,6 +53,7 @@ def run_element(
     attempt: int = 1,
     initial: Mapping[int, State] | None = None,
     literals: tuple[int, ...] = (),
+    one_link: bool = False,
 ) -> Block:
     """Run one element of a segment on this worker; tell the driver how it went.
 
@@ -66,6 +67,7 @@ def run_element(
         attempt: The number of the submission.
         initial: The states that tasks start from, by task index.
         literals: The known tasks whose states come as cells.
+        one_link: Run the one task only, to find which of a chain it is that kills its worker.
     """
     worker = this_worker()
     outbox = _outbox(worker)
@@ -83,7 +85,7 @@ def run_element(
     with _reporting(shared, run, outbox) as folders:
         running = ElementRun(shared, planned, element, feeds, large, previous)
         try:
-            block, record = running.run(link, attempt, initial)
+            block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:
             block, record = Block(), RunRecord(segment, element, attempt, link, raised=error)
     outbox.post(run, [record], urgent=_is_urgent(shared, record), folders=folders)

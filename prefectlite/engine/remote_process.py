@@ -34,6 +34,7 @@ def run_in_process(
     feeds: Feeds,
     previous: Block | None,
     initial: Mapping[int, State] | None,
+    one_link: bool = False,
 ) -> bytes:
     """Run one element of a segment.
 
@@ -47,6 +48,7 @@ def run_in_process(
         feeds: See `ElementRun`.
         previous: See `ElementRun`.
         initial: The states that tasks start from, by task index.
+        one_link: Run the one task only, to find which of a chain it is that kills its process.
 
     Returns:
         The pickled block and record.
@@ -59,7 +61,7 @@ def run_in_process(
     with forwarding_logs(shared, send_message):
         running = ElementRun(shared, shared.plan.segments[segment], element, feeds, None, previous)
         try:
-            block, record = running.run(link, attempt, initial)
+            block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:
             block, record = Block(), RunRecord(segment, element, attempt, link, raised=error)
     return dumps((block, record))

@@ -25,6 +25,7 @@ def run_segment(
     initial: Callable[[int, int], State | None],
     begun: Begun,
     ended: Ended,
+    end: int | None = None,
 ) -> int:
     """Run a segment's tasks on one element from a link on.
 
@@ -38,12 +39,14 @@ def run_segment(
         initial: Gives the state that a task's run starts from, or None.
         begun: Told of each task run that begins.
         ended: Told of each task run's last state, before the next task begins.
+        end: The position of a task that is not run; all are by default.
 
     Returns:
         The position of the first task that did not finish; the segment's length if all did.
     """
     map_index = element if segment.mapped else None
-    for position in range(link, len(segment.tasks)):
+    end = len(segment.tasks) if end is None else end
+    for position in range(link, end):
         planned = plan.tasks[segment.tasks[position]]
         begun(planned, map_index)
         states = upstream(planned, element)
@@ -55,7 +58,7 @@ def run_segment(
         ended(planned, map_index, state)
         if not state._finished:
             return position
-    return len(segment.tasks)
+    return end
 
 
 def _run_with_runner(

@@ -209,6 +209,42 @@ def test_a_task_that_kills_its_worker_fails_alone_by_name(kind: str, fuse: bool)
     assert state.result[end].result == ["int", "TRIGGERFAIL", "int", "int"]
 
 
+@pytest.mark.parametrize("kind", ["processes", "dask"])
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_of_a_chain_the_task_fails_that_kills_its_worker(
+    kind: str, batch_size: int | None, tmp_path: Path
+) -> None:
+    @task(result=LocalResult(dir=str(tmp_path)), batch_size=batch_size)
+    def first(x: int) -> int:
+        return x
+
+    @task(batch_size=batch_size)
+    def deadly(x: int) -> int:
+        if x == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    @task(batch_size=batch_size, trigger=triggers.all_finished)
+    def after(x: Any) -> str:
+        return type(x).__name__
+
+    with Flow("deadly") as flow:
+        one = first.map([0, 1, 2])
+        made = deadly.map(one)
+        end = after.map(made)
+    with contextlib.ExitStack() as stack:
+        if kind == "dask":
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+            executor: Any = stack.enter_context(small_cluster())
+        else:
+            executor = LocalDaskExecutor(scheduler="processes", num_workers=2)
+        state = run(flow, executor)
+    assert state.result[one].result == [0, 1, 2]
+    assert [type(each) for each in state.result[made].map_states] == [Success, Failed, Success]
+    assert "'deadly[1]'" in str(state.result[made].map_states[1].message)
+    assert state.result[end].result == ["int", "WorkerLostError", "int"]
+
+
 def test_a_single_task_that_kills_its_worker(journal: Journal) -> None:
     @task
     def deadly() -> int:

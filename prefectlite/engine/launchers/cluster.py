@@ -219,6 +219,8 @@ class ClusterLauncher:
                 columns.append([Picked(position)])
         if submit.link or submit.attempt > 1:
             shared.update(link=submit.link, attempt=submit.attempt)
+            if self._losses.is_on_trial((segment.index, elements[0])):
+                shared["one_link"] = True
         initial = self._initial(segment, submit)
         if initial is None and len(elements) == 1:
             self._send_soon(segment, submit, columns, shared)
@@ -368,7 +370,7 @@ class ClusterLauncher:
         if run not in self._flying or run_state.attempt(*run) != record.attempt:
             return ()
         self._flying.pop(run)
-        self._losses.answered(run)
+        self._losses.answered(run, record.goes_on(self._plan.segments[run[0]]))
         handle = self._feeds.get(*run)
         self._silent.discard(run)
         if record.raised is not None:

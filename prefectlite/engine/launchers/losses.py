@@ -2,7 +2,7 @@
 
 Dask blames whatever was on a worker that died, also what only stood in its queue. So those whose
 workers died again and again are suspects, and are tried one at a time: whoever kills its worker
-then is the one that does.
+then is the one that does. The tasks of a chain are tried one by one as well.
 """
 
 from __future__ import annotations
@@ -66,9 +66,13 @@ class Losses:
         # it is made after the launcher
         return self._driver.run_state
 
-    def answered(self, run: Run) -> None:
-        """A submission came back."""
-        if run == self._on_trial:
+    def is_on_trial(self, run: Run) -> bool:
+        """Whether this is the one suspect that is tried now: one task of a chain at a time."""
+        return run == self._on_trial
+
+    def answered(self, run: Run, goes_on: bool) -> None:
+        """A submission came back; `goes_on` where a task of its chain is still to be tried."""
+        if run == self._on_trial and not goes_on:
             self._on_trial = None
 
     def lost(self, run: Run, future: Future[Any] | None) -> Sequence[Event]:

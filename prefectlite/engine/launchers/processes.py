@@ -90,7 +90,9 @@ class ProcessLauncher:
             previous = Block(None, {before: self._driver.states.get(before, element)})
         initial = self._driver.states.initial(segment.tasks[submit.link :], element)
         numbers = (segment.index, element, submit.link, submit.attempt)
-        return dumps((run_in_process, (self.key, *numbers, feeds, previous, initial)))
+        # once a process has died over it, one by one: it is not the first that kills it
+        one_link = (submit.segment, element) in self._lost
+        return dumps((run_in_process, (self.key, *numbers, feeds, previous, initial, one_link)))
 
     def _feed(self, segment: Segment, upstream: int, link: Link, element: int) -> Any:
         states, runs = self._driver.states, self._driver.run_state.runs[upstream]
