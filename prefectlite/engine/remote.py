@@ -220,18 +220,23 @@ class ElementRun:
         self._scope = scope
         scope.on_change = self._changed
         scope.edges = self._edges
-        record.reached = run_segment(
-            scope,
-            shared.plan,
-            segment,
-            self.element,
-            link,
-            self.upstream,
-            lambda task, element: initial.get(task) if initial else None,
-            self._begins,
-            self._ends,
-            link + 1 if one_link else None,
-        )
+        try:
+            record.reached = run_segment(
+                scope,
+                shared.plan,
+                segment,
+                self.element,
+                link,
+                self.upstream,
+                lambda task, element: initial.get(task) if initial else None,
+                self._begins,
+                self._ends,
+                link + 1 if one_link else None,
+            )
+        finally:
+            # or the two would hold one another, and all values, until the garbage is collected
+            scope.on_change = scope.edges = None
+            self._scope = shared.scope
         record.links = self.records
         last = self.states[self.records[-1].task]
         if record.reached == len(segment.tasks):

@@ -49,8 +49,12 @@ def _sealed_format(serializer: Serializer) -> str | None:
     return None
 
 
+_FORMATS = ("pickle", "json", "pandas-pickle", "pandas-json")
+_BEGINNINGS = {name: zlib.crc32(name.encode()) for name in _FORMATS}
+
+
 def _checksum(format_name: str, *parts: bytes | bytearray | memoryview) -> int:
-    checksum = zlib.crc32(format_name.encode())
+    checksum = _BEGINNINGS[format_name]
     for part in parts:
         checksum = zlib.crc32(part, checksum)
     return checksum

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import gc
 import pickle
+import weakref
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import numpy
 import pandas
 import pytest
 
@@ -227,3 +231,25 @@ def test_the_flows_result_with_checkpointing_for_all(s3_store: Store) -> None:
         state = flow.run()
     assert state.result[made]._result.location == "one.pkl"
     assert s3_store.names() == ["one.pkl"]
+
+
+def test_values_are_gone_from_a_worker_when_their_element_is_done(tmp_path: Path) -> None:
+    @task(target="{x}.pkl", result=LocalResult(dir=tmp_path))
+    def make(x: int) -> Any:
+        return numpy.zeros(1_000_000)
+
+    @task
+    def alive(array: Any) -> int:
+        # only what is in a circle needs the collector, which is late where values are few and large
+        gc.disable()
+        known = vars(builtins).setdefault("_arrays_of_this_worker", [])
+        known.append(weakref.ref(array))
+        count = sum(reference() is not None for reference in known)
+        gc.enable()
+        return count
+
+    with Flow("gone") as flow:
+        counts = alive.map(make.map(list(range(10))))
+    for _ in range(2):
+        state = flow.run(executor=executor_of_kind("dask"))
+        assert state.result[counts].result == [1] * 10

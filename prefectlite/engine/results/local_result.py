@@ -63,7 +63,7 @@ class LocalResult(StoredResult):
 
     @property
     def _base(self) -> str:
-        if os.path.isabs(self.dir):
+        if self.dir.startswith(os.sep):
             return self.dir
         return os.path.abspath(os.path.join(self._made_in, os.path.expanduser(self.dir)))
 
@@ -74,18 +74,29 @@ class LocalResult(StoredResult):
     _kept_as = named
 
     def _fetch(self, location: str) -> bytes:
-        check = self._check if runs_code(self.serializer) else None
-        return files.read_file(self.named(location), check)
+        return files.read_file(self.named(location), self._check_of_files())
 
     def _store(self, location: str, parts: Sequence[files.Buffer]) -> None:
         path = self.named(location)
-        if runs_code(self.serializer):
+        check = self._check_of_files()
+        if check is not None:
             # better no result than one that nobody may read
-            self._check(path, None)
+            check(path, None)
         files.write_file(path, parts)
 
-    def _check(self, path: str, file: os.stat_result | None) -> None:
-        check_trust(path, file, self._allows_shared)
+    def _check_of_files(self) -> files.Check | None:
+        """What is asked of each file: nothing where reading it runs no code.
+
+        It looks at each folder once, so it is to be used for what is done at one time.
+        """
+        if not runs_code(self.serializer):
+            return None
+        folders: dict[str, os.stat_result | None] = {}
+
+        def check(path: str, file: os.stat_result | None) -> None:
+            check_trust(path, file, self._allows_shared, folders)
+
+        return check
 
     def _exists(self, location: str) -> bool:
         return os.path.exists(self.named(location))
@@ -97,9 +108,10 @@ class LocalResult(StoredResult):
     def fetch_many(self, locations: Sequence[str]) -> list[bytes | Exception]:
         """Read several files, one after the other: more at a time is no faster."""
         found: list[bytes | Exception] = []
+        check = self._check_of_files()
         for location in locations:
             try:
-                found.append(self._fetch(location))
+                found.append(files.read_file(self.named(location), check))
             except Exception as error:
                 found.append(error)
         return found

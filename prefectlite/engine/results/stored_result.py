@@ -186,6 +186,13 @@ class StoredResult(Result):
                 f"{_told(error)}"
             ) from error
 
+    def copy(self: Self) -> Self:
+        """Make a shallow copy of this result."""
+        # a third of the time of copy.copy, once for each value that is read
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
     # what a store says of itself
 
     @property

@@ -47,9 +47,11 @@ def _number_space() -> str:
 _here = _place()
 
 Buffer = bytes | bytearray | memoryview
+# takes a path and what the system tells of the file, None where it is to be written; may raise
+Check = Callable[[str, os.stat_result | None], None]
 
 
-def read_file(path: str, check: Callable[[str, os.stat_result], None] | None = None) -> bytes:
+def read_file(path: str, check: Check | None = None) -> bytes:
     """Read a whole file.
 
     Args:

@@ -36,13 +36,19 @@ def why_untrusted(
     return None
 
 
-def check_trust(path: str, file: os.stat_result | None, allowed: bool = False) -> None:
+def check_trust(
+    path: str,
+    file: os.stat_result | None,
+    allowed: bool = False,
+    folders: dict[str, os.stat_result | None] | None = None,
+) -> None:
     """Refuse a pickle that anybody on the machine may have written.
 
     Args:
         path: The file.
         file: What the system tells of it; None where it is to be written.
         allowed: Whether this is allowed whatever the configuration says.
+        folders: What the system tells of folders that were looked at already; filled in here.
 
     Raises:
         PermissionError: `why_untrusted` has a reason, and `results.allow_shared_pickles` of the
@@ -50,11 +56,14 @@ def check_trust(path: str, file: os.stat_result | None, allowed: bool = False) -
     """
     if not hasattr(os, "geteuid"):
         return
-    try:
-        folder = os.stat(os.path.dirname(path) or ".")
-    except OSError:
-        folder = None
-    reason = why_untrusted(file, folder, os.geteuid())
+    name = os.path.dirname(path) or "."
+    folders = {} if folders is None else folders
+    if name not in folders:
+        try:
+            folders[name] = os.stat(name)
+        except OSError:
+            folders[name] = None
+    reason = why_untrusted(file, folders[name], os.geteuid())
     if reason is None or allowed or config.results.get("allow_shared_pickles"):
         return
     raise PermissionError(
