@@ -13,7 +13,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ LOST_WORKER_PATIENCE = "10m"
 
 # a future in one of these states will not bring a value any more
 LOST = frozenset({"error", "lost", "cancelled"})
+# how long a worker at work is waited for, when a run is cancelled, before its process is killed
+END_SECONDS = 1.0
 # how long a scheduler that is away is left alone before it is tried again
 AGAIN_SECONDS = 0.5
 LOCAL_DASHBOARD = "127.0.0.1:8787"
@@ -221,6 +223,11 @@ class DaskExecutor(Executor):
                 if self.adapt_kwargs is not None:
                     cluster.adapt(**self.adapt_kwargs)
                 yield cluster
+        except BaseException:
+            # nobody waits for what its workers are at
+            with suppress(Exception):
+                cluster.sync(_end_workers, cluster)
+            raise
         finally:
             cluster.close()
 
@@ -239,8 +246,11 @@ class DaskExecutor(Executor):
             ) from error
 
     def _disconnect(self) -> None:
+        if self.client is None:
+            return
+        lost = self.trouble() is not None
         client, self.client = self.client, None
-        if client is not None:
+        with _less_noise() if lost else nullcontext():
             client.close()
 
     def connect_again(self) -> bool:
@@ -258,7 +268,7 @@ class DaskExecutor(Executor):
             self.reconnect,
         )
         deadline = time.monotonic() + self.reconnect
-        with suppress(Exception):
+        with suppress(Exception), _less_noise():
             self._client.close(timeout=1)
         while True:
             left = deadline - time.monotonic()
@@ -444,6 +454,25 @@ class DaskExecutor(Executor):
     def has_workers(self) -> bool:
         """Whether the scheduler knows a worker."""
         return bool(self._client.scheduler_info(n_workers=1)["workers"])
+
+
+@contextmanager
+def _less_noise() -> Iterator[None]:
+    """Have Dask not tell that it gave up to connect: that is said in words of our own."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+async def _end_workers(cluster: Any) -> None:
+    """End the worker processes of a local cluster, with less patience than it has itself."""
+    nannies = [each for each in cluster.workers.values() if isinstance(each, distributed.Nanny)]
+    closing = (nanny.close(timeout=END_SECONDS, reason="run-ended") for nanny in nannies)
+    await asyncio.gather(*closing, return_exceptions=True)
 
 
 def _full_name(cluster_class: Any) -> str:
