@@ -382,7 +382,7 @@ def _fill_in(value: str, found: re.Match[str], flat: Mapping[CompoundKey, Any]) 
     named = flat.get(CompoundKey(found.group(1).split(".")), "")
     if found.group(0) == value:
         return named
-    return string_to_type(value.replace(found.group(0), str(named)))
+    return value.replace(found.group(0), str(named))
 
 
 def process_task_defaults(config: Config) -> Config:

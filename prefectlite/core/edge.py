@@ -43,7 +43,7 @@ class Edge:
             ``with Flow(...)`` block.
 
     Raises:
-        ValueError: the key is no valid name of an argument.
+        ValueError: the key is no valid name of an argument, or the two tasks are one.
 
     Example:
         >>> Edge(Task(name="load"), Task(name="clean"), key="rows")
@@ -76,6 +76,8 @@ class Edge:
         put = object.__setattr__
         put(self, "upstream_task", as_task(upstream_task, flow=flow))
         put(self, "downstream_task", as_task(downstream_task, flow=flow))
+        if self.upstream_task is self.downstream_task:
+            raise ValueError(f"Edges can not connect a task to itself: {self.downstream_task!r}.")
         put(self, "key", key)
         put(self, "mapped", bool(mapped))
         put(self, "flattened", bool(flattened))

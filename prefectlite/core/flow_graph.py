@@ -125,8 +125,6 @@ class FlowGraph(FlowView):
                 f"Parameters must be root tasks and can not have upstream dependencies: "
                 f"{upstream!r} cannot come before {downstream!r}."
             )
-        if upstream is downstream:
-            raise ValueError(f"Edges can not connect a task to itself: {downstream!r}.")
         body = context.get(MAP_BODY)
         if body is not None and body.flow is self:
             edge = body.within(edge)
@@ -221,8 +219,8 @@ class FlowGraph(FlowView):
         ):
             if isinstance(tasks, Task) and tasks.nout is None:
                 raise TypeError(
-                    f"{argument} must be a list of tasks, but Task {tasks.name!r} is not iterable: "
-                    f"write {argument}=[{tasks.name}]."
+                    f"Task is not iterable: {tasks.name!r}, but {argument} must be a list of "
+                    f"tasks. Write {argument}=[{tasks.name}]."
                 )
         task = self.add_task(as_task(task, flow=cast("Any", self)))
         for upstream in upstream_tasks or ():

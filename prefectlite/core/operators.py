@@ -30,7 +30,7 @@ class TaskOperators:
     def __iter__(self) -> Iterator[Task]:
         if self.nout is None:
             raise TypeError(
-                f"Task {self.name!r} is not iterable. If it returns several results, pass `nout` "
+                f"Task is not iterable: {self.name!r}. If it returns several results, pass `nout` "
                 f"to the task decorator or constructor, or annotate what it returns as a `Tuple` "
                 f"of fixed length. To go over its result, use `.map`."
             )

@@ -107,13 +107,13 @@ def _checked_exception_types(
     for kind in types:
         if not isinstance(kind, type):
             raise TypeError(
-                f"Invalid `retry_on` value {kind!r} (task {owner!r}). Expected an exception type "
-                f"but got an instance of {type(kind).__name__}."
+                f"Invalid `retry_on` value {kind!r}. Expected an exception type but got an "
+                f"instance of {type(kind).__name__} (task {owner!r})."
             )
         if not issubclass(kind, Exception):
             raise TypeError(
-                f"Invalid `retry_on` value {kind!r} (task {owner!r}). Expected an exception "
-                f"subclass: signals and interrupts are not retried."
+                f"Invalid `retry_on` value {kind!r}. Expected an exception subclass: signals and "
+                f"interrupts are not retried (task {owner!r})."
             )
     return types or None
 

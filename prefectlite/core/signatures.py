@@ -14,7 +14,13 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["RESERVED_ARGUMENTS", "CallSignature", "bind_arguments", "signature_of"]
+__all__ = [
+    "RESERVED_ARGUMENTS",
+    "CallSignature",
+    "bind_arguments",
+    "refuse_arguments",
+    "signature_of",
+]
 
 RESERVED_ARGUMENTS = ("mapped", "task_args", "upstream_tasks", "flow")
 
@@ -119,12 +125,24 @@ def signature_of(
         return _inspect(run, owner, extra)
 
 
-def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]) -> CallSignature:
+def refuse_arguments(run: Callable[..., Any], owner: str) -> inspect.Signature:
+    """Raise an error if no task can pass the arguments that a function takes.
+
+    Args:
+        run: the function.
+        owner: the name of the task or its class, for error messages.
+
+    Returns:
+        What the function takes.
+
+    Raises:
+        ValueError: ``run`` cannot be inspected, has ``*args``, or uses a reserved name.
+    """
     try:
         signature = inspect.signature(run)
     except (ValueError, TypeError):
         raise ValueError(
-            f"Task {owner!r}: the arguments of {run!r} cannot be inspected, as is common with "
+            f"This function can not be inspected: {run!r} of task {owner!r}. That is common with "
             f"functions of Python itself and of compiled packages. Wrap it in a function of your "
             f"own: `@task def {_identifier(owner)}(x): return {_identifier(owner)}_function(x)`."
         ) from None
@@ -133,21 +151,27 @@ def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]
     kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     if inspect.Parameter.VAR_POSITIONAL in kinds.values():
         raise ValueError(
-            f"Tasks with variable positional arguments (*args) are not supported (task {owner!r}), "
-            f"because arguments are passed by keyword. Let run() take **kwargs, or one list, "
-            f"and call the function with *args inside."
+            f"Tasks with variable positional arguments (*args) are not supported, because "
+            f"arguments are passed by keyword (task {owner!r}). Let run() take **kwargs, or one "
+            f"list, and call the function with *args inside."
         )
     reserved = [name for name in kinds if name in RESERVED_ARGUMENTS]
     if reserved:
         raise ValueError(
-            f"Tasks cannot have the following argument names: {', '.join(reserved)} (task "
-            f"{owner!r}). These are reserved keyword arguments of a task's call; rename them in "
-            f"run()."
+            f"Tasks cannot have the following argument names: {', '.join(reserved)}. These are "
+            f"reserved keyword arguments of a task's call; rename them in the run() of task "
+            f"{owner!r}."
         )
+    return signature
+
+
+def _inspect(run: Callable[..., Any], owner: str, extra: list[inspect.Parameter]) -> CallSignature:
+    signature = refuse_arguments(run, owner)
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     positional = [name for name, kind in kinds.items() if kind is inspect.Parameter.POSITIONAL_ONLY]
     if positional:
         raise TypeError(
-            f"Found positional-only parameters in the function signature for task {owner!r}: "
+            f"Found positional-only parameters in the function signature for task {owner}: "
             f"{positional}. Arguments are passed by keyword; wrap the function in one of your "
             f"own that names them."
         )

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import Enum
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.core.settings import (
@@ -26,7 +27,7 @@ from prefectlite.core.settings import (
     checked_timeout,
     checked_timeout_method,
 )
-from prefectlite.core.signatures import CallSignature, signature_of
+from prefectlite.core.signatures import CallSignature, refuse_arguments, signature_of
 from prefectlite.core.task_binding import EXTRA_CALL_PARAMETERS, TaskBinding
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
@@ -244,6 +245,13 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         for (setting, checked), value in zip(_KEPT_APART.items(), given, strict=True):
             setattr(self, f"_{setting}", checked(owner, value))
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Told where the class is written, not where its first task is made.
+        run = vars(cls).get("run")
+        if isinstance(run, FunctionType):
+            refuse_arguments(run, cls.__name__)
+
     def _warn_of_overwritten_attributes(self) -> None:
         for attribute in _SET_BY_INIT:
             if hasattr(self, attribute):
@@ -316,6 +324,7 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
             >>> load.copy(name="load again").name
             'load again'
         """
+        self._warn_of_lost_dependencies()
         new = copy.copy(self)
         if new.slug and "slug" not in task_args:
             new.slug = f"{new.slug}-copy"
@@ -335,6 +344,16 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
             unused.discard(self)
             unused.add(new)
         return new
+
+    def _warn_of_lost_dependencies(self) -> None:
+        flow = context.get("flow")
+        if flow and self in flow.tasks and (flow.edges_to(self) or flow.edges_from(self)):
+            warnings.warn(
+                f"You are making a copy of a task that has dependencies on or to other tasks in "
+                f"the active flow context. The copy will not retain those dependencies. To use "
+                f"the result of {self!r}, pass it to another task instead of calling it again.",
+                stacklevel=3,
+            )
 
     def inputs(self) -> dict[str, dict[str, Any]]:
         """Describe the arguments of ``run``, as its signature tells; subclasses may say more.

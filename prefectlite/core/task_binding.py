@@ -154,9 +154,9 @@ class TaskBinding(TaskOperators):
         if isinstance(value, (TaskOperators, EdgeAnnotation)) or hasattr(value, "__getitem__"):
             return
         raise TypeError(
-            f"Task {self.name!r}, {argument}: cannot map over unsubscriptable object of type "
-            f"{type(value)}: {repr(value)[:10]}... Pass a list, or unmapped(...) if every "
-            f"element is to get the value whole."
+            f"Cannot map over unsubscriptable object of type {type(value)}: "
+            f"{repr(value)[:10]}... (task {self.name!r}, {argument}). Pass a list, or "
+            f"unmapped(...) if every element is to get the value whole."
         )
 
     def pipe(_prefect_self, _prefect_task: Any, **kwargs: Any) -> Any:  # noqa: N805

@@ -129,13 +129,17 @@ class State:
             if type(held) is PackedResult:
                 held = self._held = Result(held.value)
             return held
-        held = NoResult if held is None else Result(held)
+        held = self._without_value() if held is None else Result(held)
         self._held = held
         return held
 
     @_result.setter
     def _result(self, result: Any) -> None:
         self._held = result
+
+    def _without_value(self) -> Result:
+        """What stands for a value that is not there."""
+        return NoResult
 
     @property
     def result(self) -> Any:

@@ -8,14 +8,13 @@ from urllib.parse import quote
 from prefectlite.core.parameter import DateTimeParameter, Parameter
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
-from prefectlite.engine.result import ResultNotImplementedError
+from prefectlite.engine.result import Result, ResultNotImplementedError
 from prefectlite.engine.state import Failed, State, Success
 from prefectlite.engine.targets import failed_unexpectedly, location_values, result_of
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
-    from prefectlite.engine.result import Result
     from prefectlite.engine.task_run import TaskRun
 
 
@@ -44,7 +43,8 @@ def store(run: TaskRun, value: Any) -> State:
         run.scope.admitted = (value, size)
     result = result_of(run.planned.task, run.scope.flow_result)
     if result is None:
-        return Success(SUCCEEDED, value)
+        # a Result that a task returns is its value, not what holds it
+        return Success(SUCCEEDED, Result(value) if isinstance(value, Result) else value)
     if not is_checkpointed(run):
         return Success(SUCCEEDED, result.from_value(value))
     result = _with_place(run, result)

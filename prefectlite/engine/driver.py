@@ -343,9 +343,10 @@ class Driver:
                 "task_run_count": 1,
                 "map_index": None,
             }
+            old = self.states.given.get(task) or Pending()
             saved = context.push(values)
             try:
-                new = call_handlers(handlers, planned.task, Pending(), new, _log_handler_error)
+                new = call_handlers(handlers, planned.task, old, new, _log_handler_error)
             finally:
                 context.pop(saved)
         reporter.changed(planned, None, new, 1)

@@ -540,6 +540,9 @@ def _as_task_handler(runner_cls: type, handler: Callable[..., Any]) -> Callable[
 
 
 def _unwrapped(state: State) -> State:
+    if isinstance(state, Mapped):
+        # of a state that was serialized only the number of elements is known
+        state.map_states = [element or Pending() for element in state.map_states]
     return getattr(state, "state", None) or state if state._meta else state
 
 

@@ -195,8 +195,8 @@ class Result:
 
     def _no_store(self, action: str) -> str:
         return (
-            f"{type(self).__name__} cannot {action}: it has no store. Use one of "
-            "prefectlite.engine.results, such as LocalResult, or a subclass of your own"
+            f"Not implemented on the base Result class: {type(self).__name__} cannot {action}. "
+            "Use one of prefectlite.engine.results, such as LocalResult, or a subclass of your own"
         )
 
 

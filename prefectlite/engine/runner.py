@@ -20,7 +20,7 @@ class Runner:
 
     def __init__(self, state_handlers: Iterable[Callable[..., Any]] | None = None) -> None:
         if state_handlers is not None and not isinstance(state_handlers, Iterable):
-            raise TypeError("state_handlers must be a list of functions, or None")
+            raise TypeError("state_handlers should be iterable: a list of functions, or None")
         self.state_handlers = list(state_handlers or [])
         self.logger = get_logger(type(self).__name__)
 

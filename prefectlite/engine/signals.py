@@ -169,4 +169,4 @@ def signal_from_state(state: State) -> type[PrefectStateSignal]:
         if signal_class._state_cls is type(state):
             return signal_class
         waiting.extend(signal_class.__subclasses__())
-    raise ValueError(f"No signal stands for the state {state!r}")
+    raise ValueError(f"No signal matches the provided state: {state!r}")

@@ -26,8 +26,7 @@
 
 A run makes one or more states per task run, so a state has to be cheap: it has slots, and the
 `Result` around its value, its context, its cached inputs and its dates are made when somebody
-looks at them. The class tree, the attributes and what counts as equal are those of Prefect 1.4.1,
-observed from outside.
+looks at them. Class tree, attributes and equality are Prefect 1.4.1's, as observed from outside.
 """
 
 from __future__ import annotations
@@ -44,7 +43,8 @@ from prefectlite.engine.base_state import (
     seconds_since_epoch,
 )
 from prefectlite.engine.cache_validators import hash_inputs
-from prefectlite.engine.result import Result
+from prefectlite.engine.messages import SUCCEEDED
+from prefectlite.engine.result import NoResult, Result
 from prefectlite.utilities.context import context as run_context
 
 __all__ = [
@@ -143,6 +143,9 @@ class Scheduled(Pending):
         context: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message, result, cached_inputs, context)
+        counted = run_context.get("task_run_count")
+        if counted is not None:
+            self.context = {**self.context, "task_run_count": counted}
         self._start_time = self._moment_to_start(start_time)
 
     def _moment_to_start(self, start_time: datetime | None) -> datetime | float | None:
@@ -204,10 +207,8 @@ class Retrying(Scheduled):
         run_count: int | None = None,
     ) -> None:
         super().__init__(message, result, start_time, cached_inputs, context)
-        counted = run_context.get("task_run_count")
-        if counted is not None:
-            self.context = {**self.context, "task_run_count": counted}
         if run_count is None:
+            counted = run_context.get("task_run_count")
             run_count = 1 if counted is None else counted
         self.run_count = run_count
 
@@ -392,6 +393,10 @@ class Success(Finished):
     color = "#28a745"
     _successful = True
 
+    def _without_value(self) -> Result:
+        # what a task returned may be None; the message tells, so that no run pays for a Result
+        return Result(None) if self.message == SUCCEEDED else NoResult
+
 
 class Cached(Success):
     """The value was there already: from a target, or from an earlier run with `cache_for`.
@@ -504,6 +509,10 @@ class Mapped(Success):
     def n_map_states(self) -> int:
         """How many elements there are."""
         return self._n_map_states or len(self.map_states)
+
+    @n_map_states.setter
+    def n_map_states(self, number: int | None) -> None:
+        self._n_map_states = number
 
     def _described(self) -> dict[str, Any]:
         return {"n_map_states": self.n_map_states}

@@ -23,6 +23,7 @@ from prefectlite.engine.messages import CONSTANT, SKIPPED_UPSTREAM, STARTING
 from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.state import (
     Cached,
+    ClientFailed,
     Failed,
     Looped,
     Mapped,
@@ -139,8 +140,10 @@ def run_pipeline(
         that was not to be run.
     """
     run = TaskRun(scope, planned, map_index, upstream, initial or Pending())
-    if isinstance(run.state, (Submitted, Queued)):
+    if isinstance(run.state, (ClientFailed, Queued, Submitted)):
         run.state = run.state.state or Pending()
+    if isinstance(run.state, Looped):
+        return run.state  # the caller's: rounds of a loop follow the first one
     while True:
         _run_round(run)
         state = run.state
@@ -163,7 +166,7 @@ def run_pipeline(
 def _run_round(run: TaskRun) -> None:
     """One round, with the context of the task run around it."""
     state = run.state
-    if (state._finished and not isinstance(state, Cached)) or state._running:
+    if not state._pending and not isinstance(state, Cached):
         return
     saved = context.push(_context_values(run))
     try:

@@ -9,8 +9,13 @@ from prefectlite.engine.messages import EXPANDED, SKIPPED_UPSTREAM
 from prefectlite.engine.plan import PlannedEdge, PlannedTask
 from prefectlite.engine.run_state import parent_outcome
 from prefectlite.engine.runner import Runner
-from prefectlite.engine.state import Failed, Mapped, Skipped, State
-from prefectlite.engine.task_run import RunScope, run_pipeline
+from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
+from prefectlite.engine.task_run import (
+    UNEXPECTED_IN_HANDLERS,
+    RunScope,
+    call_handlers,
+    run_pipeline,
+)
 from prefectlite.engine.upstream import known_summary
 from prefectlite.utilities.context import context as run_context
 
@@ -103,10 +108,23 @@ class TaskRunner(Runner):
         )
 
     def _parent(self, planned: PlannedTask, upstream: list[State], state: State | None) -> State:
+        old = state or Pending()
+        if not old.is_pending() or not all(state.is_finished() for state in upstream):
+            return old
         outcome = parent_outcome(planned, [known_summary(state) for state in upstream])
         if isinstance(outcome, int):
-            return Mapped(EXPANDED, n_map_states=outcome)
-        return Skipped(outcome) if outcome is SKIPPED_UPSTREAM else Failed(outcome)
+            new: State = Mapped(EXPANDED, n_map_states=outcome)
+        else:
+            new = Skipped(outcome) if outcome is SKIPPED_UPSTREAM else Failed(outcome)
+        new.context = {"tags": list(self.task.tags)}
+        runners = [self._as_task_handler(handler) for handler in self.state_handlers]
+        return call_handlers(
+            [*self.task.state_handlers, *runners], self.task, old, new, self._handler_failed
+        )
+
+    def _handler_failed(self, error: Exception) -> None:
+        message = f"Task {self.task.name!r}: {UNEXPECTED_IN_HANDLERS}: {error!r}"
+        self.logger.error(message, exc_info=error)
 
     def _as_task_handler(self, handler: Callable[..., Any]) -> Callable[..., Any]:
         def call(task: Task, old: State, new: State) -> Any:

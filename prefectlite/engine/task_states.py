@@ -50,9 +50,10 @@ class TaskStates:
     def expand(self, task: int, length: int) -> None:
         """Make room for the elements of a mapped task."""
         given = self.given.get(task)
-        states = list(given.map_states[:length]) if isinstance(given, Mapped) else []
         # one for all that have not begun: a million elements need no million objects for that
-        states += [Pending()] * (length - len(states))
+        pending = given if given is not None and given._pending else Pending()
+        states = list(given.map_states[:length]) if isinstance(given, Mapped) else []
+        states += [pending] * (length - len(states))
         self._elements[task] = states
 
     def collapse(self, task: int) -> None:

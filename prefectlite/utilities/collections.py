@@ -143,7 +143,7 @@ def dict_to_flatdict(
 ) -> dict[CompoundKey, Any]:
     """Flatten a nested dictionary to one level, keyed by :class:`CompoundKey`.
 
-    Empty dictionaries inside leave nothing behind.
+    Empty dictionaries inside leave nothing behind; a :class:`DotDict` inside stays as it is.
 
     Args:
         dct: the nested dictionary.
@@ -159,7 +159,7 @@ def dict_to_flatdict(
     flat: dict[CompoundKey, Any] = {}
     for key, value in dct.items():
         path = CompoundKey((*(parent or ()), key))
-        if isinstance(value, (dict, DotDict)):
+        if isinstance(value, dict):
             flat.update(dict_to_flatdict(value, parent=path))
         else:
             flat[path] = value

@@ -152,7 +152,7 @@ def pause_task(message: str | None = None, duration: timedelta | None = None) ->
 
 
 def defaults_from_attrs(*attr_args: str) -> Callable[[Method], Method]:
-    """Decorate a task's ``run``: arguments that are None or not given come from attributes.
+    """Decorate a task's ``run``: arguments that are not given come from attributes.
 
     Args:
         *attr_args: names of arguments of ``run`` that are also attributes of the task.
@@ -183,7 +183,7 @@ def defaults_from_attrs(*attr_args: str) -> Callable[[Method], Method]:
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
             by_position = names[: len(args)]
             for attribute in attr_args:
-                if attribute not in by_position and kwargs.get(attribute) is None:
+                if attribute not in by_position and attribute not in kwargs:
                     kwargs[attribute] = getattr(self, attribute)
             return run(self, *args, **kwargs)
 

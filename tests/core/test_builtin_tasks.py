@@ -238,7 +238,7 @@ class TestOperators:
         with Flow("f") as flow:
             first, second = pair
         assert [flow.constants[made]["key"] for made in (first, second)] == [0, 1]
-        with pytest.raises(TypeError, match=r"'one' is not iterable.*`nout`.*`Tuple`"):
+        with pytest.raises(TypeError, match=r"Task is not iterable: 'one'.*`nout`.*`Tuple`"):
             list(one)
 
     def test_get_item(self) -> None:

@@ -208,6 +208,10 @@ class TestAddEdge:
             result = increment(Constant(3))
         assert flow.constants == {result: {"x": 3}}
 
+    def test_edge_from_a_task_to_itself(self) -> None:
+        with pytest.raises(ValueError, match=r"can not connect a task to itself: <Task: one>"):
+            Edge(one, one)
+
     def test_to_itself(self) -> None:
         with pytest.raises(ValueError, match=r"can not connect a task to itself: <Task: one>"):
             Flow("f").add_edge(one, one)

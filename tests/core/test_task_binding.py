@@ -61,6 +61,20 @@ class TestCopy:
         with pytest.raises(TypeError, match=r"not a string"):
             original.copy(tags="b")
 
+    def test_lost_dependencies(self) -> None:
+        with Flow("f"):
+            first = increment(1)
+            first(2)  # constants are no dependencies
+            second = increment(first)
+            for copied in (
+                lambda: first.copy().bind(2),
+                lambda: second(3),
+                lambda: second.map([4]),
+            ):
+                with pytest.warns(UserWarning, match=r"making a copy of a task that has depend"):
+                    copied()
+        assert second.copy() is not second  # no flow is being built any more
+
     def test_pickles(self) -> None:
         loaded = cloudpickle.loads(cloudpickle.dumps(increment))
         assert loaded.name == "increment"
@@ -108,7 +122,7 @@ class TestCall:
     def test_upstream_tasks_is_a_list(self) -> None:
         with Flow("f") as flow:
             made = increment(1)
-            with pytest.raises(TypeError, match=r"write upstream_tasks=\[one\]"):
+            with pytest.raises(TypeError, match=r"not iterable: .* upstream_tasks=\[one\]"):
                 flow.set_dependencies(made, upstream_tasks=one)
 
     def test_keyword_variables_are_arguments(self) -> None:
@@ -228,9 +242,9 @@ class TestMap:
     @pytest.mark.parametrize("value", [3, None, {1, 2}, (x for x in "ab"), object()])
     def test_what_has_no_elements(self, value: Any) -> None:
         with Flow("f"):
-            with pytest.raises(TypeError, match=r"'add', argument 0: cannot map over unsub"):
+            with pytest.raises(TypeError, match=r"Cannot map over unsub.*'add', argument 0"):
                 add.map(value)
-            with pytest.raises(TypeError, match=r"'add', argument 'y': .*unmapped\(\.\.\.\)"):
+            with pytest.raises(TypeError, match=r"'add', argument 'y'\)\. .*unmapped\(\.\.\.\)"):
                 add.map([1], y=value)
 
     def test_a_list_with_tasks_inside(self) -> None:

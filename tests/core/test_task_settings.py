@@ -111,7 +111,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("given", [3, "ValueError", ValueError("x"), [1], BaseException])
     def test_retry_on_takes_exception_types_only(self, given: Any) -> None:
-        with pytest.raises(TypeError, match=r"Invalid `retry_on` value .*'load'.*Expected an exc"):
+        with pytest.raises(TypeError, match=r"Invalid `retry_on` value .*Expected an exc.*'load'"):
             Task(name="load", max_retries=1, retry_delay=MINUTE, retry_on=given)
 
     def test_defaults_come_from_the_configuration(self) -> None:
@@ -256,19 +256,17 @@ class TestResult:
 
 class TestRunSignature:
     def test_positional_variables(self) -> None:
-        class Bad(Task):
-            def run(self, *args: Any) -> None: ...
-
         with pytest.raises(ValueError, match=r"variable positional arguments \(\*args\).*'Bad'"):
-            Bad()
+
+            class Bad(Task):
+                def run(self, *args: Any) -> None: ...
 
     @pytest.mark.parametrize("name", ["upstream_tasks", "task_args", "mapped", "flow"])
     def test_reserved_names(self, name: str) -> None:
         namespace: dict[str, Any] = {}
         exec(f"def run(self, {name}): ...", namespace)
-        bad = type("Bad", (Task,), {"run": namespace["run"]})
-        with pytest.raises(ValueError, match=f"argument names: {name} .*'Bad'"):
-            bad()
+        with pytest.raises(ValueError, match=f"argument names: {name}\\. .*'Bad'"):
+            type("Bad", (Task,), {"run": namespace["run"]})
 
     def test_keyword_variables(self) -> None:
         class Good(Task):
@@ -280,7 +278,7 @@ class TestRunSignature:
     @pytest.mark.parametrize("function", [str, dict, 3])
     def test_what_cannot_be_inspected(self, function: Any) -> None:
         bad = type("Bad", (Task,), {"run": property(lambda self: function)})
-        with pytest.raises(ValueError, match=r"'Bad': the arguments of .* cannot be inspected"):
+        with pytest.raises(ValueError, match=r"This function can not be inspected: .*'Bad'"):
             bad()
 
     def test_static_and_class_methods(self) -> None:

@@ -130,7 +130,7 @@ class TestFormat:
 @pytest.mark.parametrize("result", [Result(), NoResult])
 def test_without_a_store(result):
     for method, argument in [("read", "x"), ("write", 3), ("exists", "x")]:
-        with pytest.raises(NotImplementedError, match=r"no store.*LocalResult"):
+        with pytest.raises(NotImplementedError, match=r"base Result class.*LocalResult"):
             getattr(result, method)(argument)
 
 
@@ -206,10 +206,10 @@ class TestPrefectResult:
 
     def test_serializers(self):
         assert PrefectResult().serializer == JSONSerializer()
-        with pytest.raises(TypeError, match="not PickleSerializer"):
+        with pytest.raises(TypeError, match="received PickleSerializer"):
             PrefectResult(serializer=PickleSerializer())
         result = PrefectResult()
-        with pytest.raises(TypeError, match="not PickleSerializer"):
+        with pytest.raises(TypeError, match="received PickleSerializer"):
             result.serializer = PickleSerializer()
         result.serializer = DateTimeSerializer()
         assert result.serializer == DateTimeSerializer()

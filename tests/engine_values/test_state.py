@@ -343,6 +343,24 @@ def test_mapped_counts_its_elements():
     assert Mapped(map_states=[Success()]).n_map_states == 1
     assert Mapped(n_map_states=5).n_map_states == 5
     assert Mapped(map_states=[Success()], n_map_states=5).n_map_states == 5
+    counted = Mapped()
+    counted.n_map_states = 4
+    assert counted.n_map_states == 4
+
+
+@pytest.mark.parametrize("state_class", [Scheduled, Paused, Resume, Retrying])
+def test_scheduled_states_keep_the_count_of_runs(state_class):
+    with context(task_run_count=3):
+        assert state_class().context == {"task_run_count": 3}
+        assert Pending().context == {}
+
+
+def test_a_success_that_returned_none_has_a_result():
+    returned = Success("Task run succeeded.")
+    assert type(returned._result) is Result
+    assert returned.result is None
+    assert Success()._result is NoResult
+    assert Success("mine")._result is NoResult
 
 
 def test_users_subclasses():

@@ -44,7 +44,7 @@ class PrefectResult(Result):
     def serializer(self, serializer: Serializer) -> None:
         if not isinstance(serializer, (JSONSerializer, DateTimeSerializer)):
             raise TypeError(
-                "PrefectResult takes a JSONSerializer or a DateTimeSerializer, not "
+                "PrefectResult only supports JSONSerializer or DateTimeSerializer; received "
                 f"{type(serializer).__name__}"
             )
         self._serializer = serializer

@@ -13,6 +13,7 @@ import prefectlite
 from prefectlite import Flow, Task, task
 from prefectlite.engine import signals
 from prefectlite.engine.flow_runner import FlowRunner
+from prefectlite.engine.result import Result
 from prefectlite.engine.state import (
     Failed,
     Finished,
@@ -57,6 +58,28 @@ def broken() -> None:
 
 
 # success and failure
+
+
+def test_results_of_none_and_of_results(executor: Executor) -> None:
+    @task
+    def nothing() -> None: ...
+
+    @task
+    def holder() -> Result:
+        return Result(5)
+
+    @task
+    def value_of(held: Result) -> Any:
+        return held.value
+
+    with Flow("f") as flow:
+        none, held = nothing(), holder()
+        value = value_of(held)
+    state = run(flow, executor)
+    assert type(state.result[none]._result) is Result
+    assert state.result[none].result is None
+    assert state.result[held].result == Result(5)
+    assert state.result[value].result == 5
 
 
 def test_success_and_failure(executor: Executor) -> None:
@@ -403,6 +426,18 @@ def test_a_paused_task_is_resumed_by_its_state(executor: Executor) -> None:
     assert state.is_successful()
     assert state.result[made].result is True
     assert state.result[after].result == 2
+
+
+def test_a_mapped_task_is_resumed_as_a_whole(executor: Executor) -> None:
+    with Flow("pause") as flow:
+        made = add.copy(trigger=manual_only).map([1, 2])
+    state = run(flow, executor)
+    assert [type(element) for element in state.result[made].map_states] == [Paused, Paused]
+    state = run(flow, executor, task_states={made: Resume("go")})
+    assert state.result[made].result == [2, 3]
+    half = Mapped(map_states=[None, Resume("go")])  # type: ignore[list-item]
+    state = run(flow, executor, task_states={made: half})
+    assert [type(element) for element in state.result[made].map_states] == [Paused, Success]
 
 
 def test_the_pause_signal_pauses(executor: Executor) -> None:
