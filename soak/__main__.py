@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import time
@@ -14,6 +15,10 @@ from soak.cases import CHOICES, Case, draw_case
 from soak.report import failure, legend, line, table
 from soak.trial import Trial, Verdict, hang_of
 from soak.world import World
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def attempt(world: World, case: Case) -> Verdict:
@@ -29,19 +34,20 @@ def attempt(world: World, case: Case) -> Verdict:
         return hang_of(case, error)
 
 
-def soak(seeds: range, only: str | None, verbose: bool = True) -> list[Verdict]:
-    """Run the cases of some seeds, and say of each how it went."""
+def soak(seeds: range, only: str | None) -> list[Verdict]:
+    """Run the cases of some seeds, and say of each how it went; until Ctrl-C or SIGTERM."""
     verdicts = []
     with World() as world:
-        for seed in seeds:
-            verdict = attempt(world, draw_case(seed, only))
-            verdicts.append(verdict)
-            if verbose:
+        click.echo(f"The full disk is {world.disk.described}.")
+        try:
+            for seed in seeds:
+                verdict = attempt(world, draw_case(seed, only))
+                verdicts.append(verdict)
                 click.echo(line(verdict))
-            if verdict.problems:
-                click.echo(failure(verdict))
-        if verbose:
-            click.echo(f"\nThe full disk was {world.disk.described}.")
+                if verdict.problems:
+                    click.echo(failure(verdict))
+        except KeyboardInterrupt:
+            click.echo(f"Interrupted after {len(verdicts)} of {len(seeds)} runs.")
     return verdicts
 
 
@@ -66,7 +72,9 @@ def stay_steady(minutes: float) -> int:
 def main(seed: int, runs: int, only: str | None, minutes: float | None) -> None:
     """Hurt random runs at random moments, and see whether what is promised holds."""
     # an end by `kill` or `timeout` leaves nothing behind either
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _interrupt)
+    # clients of the store live as long as this process, and complain of that at its end
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if minutes is not None:
         sys.exit(stay_steady(minutes))
     began = time.monotonic()
@@ -82,7 +90,7 @@ def main(seed: int, runs: int, only: str | None, minutes: float | None) -> None:
         click.echo("\nFailed, to be done again one by one:")
         for verdict in failed:
             click.echo(f"  {verdict.case.replay}")
-    sys.exit(1 if failed or missed else 0)
+    sys.exit(1 if failed or missed or len(verdicts) < runs else 0)
 
 
 if __name__ == "__main__":
