@@ -9,8 +9,10 @@ from prefectlite.core.parameter import DateTimeParameter, Parameter
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.portable import admit
 from prefectlite.engine.result import Result, ResultNotImplementedError
+from prefectlite.engine.results.stored_result import StoredResult
 from prefectlite.engine.state import Failed, State, Success
-from prefectlite.engine.targets import failed_unexpectedly, location_values, result_of
+from prefectlite.engine.targets import failed_unexpectedly, location_values, placed, result_of
+from prefectlite.exceptions import ResultError
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -61,16 +63,32 @@ def store(run: TaskRun, value: Any) -> State:
         )
         return failed_unexpectedly(
             error,
-            f". The result of task {run.full_name!r} could not be stored{_where(result)}, so the "
-            "task run is no success.",
+            f". The result of task {run.full_name!r} could not be stored{_where(run, result)}, so "
+            f"the task run is no success.{_way_out(error)}",
         )
 
 
-def _where(result: Result) -> str:
-    """For errors: at which location, and what to do where the serializer refuses a value."""
-    place = result.location or getattr(result._formatter, "__name__", None)
+def _where(run: TaskRun, result: Result) -> str:
+    """For errors: at which location, filled in where it can be, and with what."""
+    try:
+        place: str | None = placed(result, location_values(run, result), "")
+        if isinstance(result, StoredResult) and place is not None:
+            place = result.named(place)
+    except Exception:
+        place = result.location
     at = f" at {place!r}" if place else ""
     return f"{at} with {type(result.serializer).__name__}"
+
+
+def _way_out(error: Exception) -> str:
+    """What to do where it is the serializer that refuses; our own errors say so themselves."""
+    if isinstance(error, (ResultError, OSError)):
+        return ""
+    return (
+        " Return a value that this serializer takes, or give the result another one: "
+        "PickleSerializer, the default, takes nearly every value that is no open file, connection "
+        "or generator."
+    )
 
 
 def run_folder(flow_run_id: str) -> str:

@@ -181,7 +181,8 @@ def _look(run: TaskRun, result: Result, location: str) -> State | None:
         return None
     except (ResultReadError, StoreUnreachableError) as error:
         return _unreadable(run, error)
-    except NotImplementedError:
+    except (ResultError, NotImplementedError):
+        # a library or a secret that is missing says nothing of what is stored
         raise
     except Exception as error:
         return _unreadable(run, ResultReadError(f"The result at {location!r}: {error!r}"))

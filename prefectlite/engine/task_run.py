@@ -50,7 +50,12 @@ from prefectlite.engine.targets import (
 )
 from prefectlite.engine.upstream import input_value
 from prefectlite.engine.usage import Begun
-from prefectlite.exceptions import PrefectException, StoreUnreachableError, TaskTimeoutSignal
+from prefectlite.exceptions import (
+    PrefectException,
+    ResultError,
+    StoreUnreachableError,
+    TaskTimeoutSignal,
+)
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import detached_logger, get_logger
@@ -180,7 +185,8 @@ def _run_round(run: TaskRun) -> None:
         if context.get("raise_on_exception"):
             raise
         _log("error", run, f"Unexpected error: {error!r}", error)
-        _change(run, failed_unexpectedly(error))
+        is_named = not isinstance(error, ResultError) or run.full_name in str(error)
+        _change(run, failed_unexpectedly(error, "" if is_named else f" (task {run.full_name!r})"))
         again = _retry(run) if isinstance(error, StoreUnreachableError) else None
         if again is not None:
             _change(run, again)

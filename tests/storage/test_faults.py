@@ -258,7 +258,7 @@ def test_a_store_that_goes_away_and_comes_back(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     result = LocalResult(dir=tmp_path, location="file/below")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResultWriteError, match="file/below"):
+    with pytest.raises(ResultWriteError, match=r"file/below.*a part of the path is a file"):
         result.write(1)
     assert not result.exists("file/below")
     assert (tmp_path / "file").read_text() == ""
@@ -277,7 +277,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-        with pytest.raises(ResultWriteError, match="x"):
+        with pytest.raises(ResultWriteError, match=r"/x'.*free some space"):
             result.write(b"x" * 100_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -298,6 +298,26 @@ def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
         monkeypatch.delitem(vars(sys.modules["fsspec.registry"])["_registry"], name, raising=False)
     with pytest.raises(ResultError, match=r"pip install 'prefectlite\[s3\]'"):
         S3Result("some-other-bucket", boto3_kwargs={"region_name": "no-1"}).write(1)
+
+
+def test_a_missing_library_ends_a_task_run_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    registry = vars(sys.modules["fsspec.registry"])["_registry"]
+    for name in ("abfs", "az"):
+        monkeypatch.delitem(registry, name, raising=False)
+
+    @task(target="{x}.pkl", result=AzureResult("some-other-container"))
+    def load(x: int) -> None:
+        (tmp_path / "ran").touch()
+
+    with Flow("missing") as flow:
+        loaded = load.map([1])
+    (state,) = flow.run().result[loaded].map_states
+    for part in ("pip install 'prefectlite[azure]'", "'load[0]'"):
+        assert part in str(state.message)
+    assert not (tmp_path / "ran").exists()
 
 
 WRITER = """

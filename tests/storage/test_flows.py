@@ -183,7 +183,9 @@ def test_a_write_that_fails_is_tried_again(tmp_path: Path) -> None:
 def test_a_write_that_fails_says_where_and_what(tmp_path: Path) -> None:
     from prefectlite.engine.serializers import JSONSerializer
 
-    @task(target="one.json", result=LocalResult(dir=tmp_path, serializer=JSONSerializer()))
+    result = LocalResult(dir=tmp_path, serializer=JSONSerializer())
+
+    @task(target="{task_name}.json", result=result)
     def one() -> set[int]:
         return {1}
 
@@ -191,7 +193,8 @@ def test_a_write_that_fails_says_where_and_what(tmp_path: Path) -> None:
         made = one()
     state = flow.run().result[made]
     assert isinstance(state, Failed)
-    for part in ("'one'", "one.json", "JSONSerializer", "set"):
+    way_out = "give the result another one: PickleSerializer"
+    for part in ("'one'", f"{tmp_path}/one.json", "JSONSerializer", "set", way_out):
         assert part in str(state.message)
 
 

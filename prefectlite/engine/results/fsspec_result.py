@@ -76,6 +76,8 @@ class ObjectResult(StoredResult):
             return f"there is no {self._place} {self._objects.root!r}; create it first"
         if isinstance(error, PermissionError) or status in (401, 403):
             return f"{_told(error)}; check the credentials and what they may write"
+        if may_pass(error):
+            return f"{_told(error)}; look whether the store is up, and its address right"
         return _told(error)
 
 

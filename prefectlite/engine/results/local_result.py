@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from prefectlite.configuration import config
-from prefectlite.engine.results.stored_result import StoredResult
+from prefectlite.engine.results.stored_result import StoredResult, _told
 from prefectlite.engine.serializers import runs_code
 from prefectlite.engine.storage import files
 from prefectlite.engine.storage.trust import check_trust
 
 __all__ = ["LocalResult"]
+
+_NO_ROOM = "free some space, or choose another dir"
+_NO_RIGHT = "let this user write to the folder, or choose another dir"
+_WAYS_OUT = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EFBIG: _NO_ROOM,
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: _NO_RIGHT,
+    errno.ENOENT: "no folder can be made there, choose another dir",
+    errno.ENOTDIR: "a part of the path is a file; choose another dir or location",
+    errno.EISDIR: "it is a folder; choose another location",
+    errno.ENAMETOOLONG: "shorten the location",
+}
 
 
 class LocalResult(StoredResult):
@@ -97,6 +113,11 @@ class LocalResult(StoredResult):
             check_trust(path, file, self._allows_shared, folders)
 
         return check
+
+    def _why_unwritten(self, error: Exception) -> str:
+        number = error.errno if isinstance(error, OSError) else None
+        way_out = _WAYS_OUT.get(number or 0)
+        return f"{_told(error)}{f': {way_out}' if way_out else ''}"
 
     def _exists(self, location: str) -> bool:
         return os.path.exists(self.named(location))

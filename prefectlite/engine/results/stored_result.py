@@ -21,6 +21,11 @@ from prefectlite.exceptions import (
 
 __all__ = ["StoredResult"]
 
+_UNREACHABLE = (
+    "Look whether the store is up, its address right, and whether the credentials may read. It is "
+    "tried again for results.retry_seconds"
+)
+
 Self = TypeVar("Self", bound="StoredResult")
 
 
@@ -85,7 +90,9 @@ class StoredResult(Result):
         if isinstance(error, ResultError):
             return error
         if self._is_out_of_reach(error):
-            return StoreUnreachableError(f"The result at {name!r} cannot be read: {_told(error)}")
+            return StoreUnreachableError(
+                f"The result at {name!r} cannot be read: {_told(error)}. {_UNREACHABLE}"
+            )
         return self._unreadable(location, error)
 
     def _unreadable(self, location: str, error: Exception) -> ResultReadError:
@@ -183,7 +190,7 @@ class StoredResult(Result):
         except Exception as error:
             raise StoreUnreachableError(
                 f"Whether there is a result at {self.named(location)!r} cannot be told: "
-                f"{_told(error)}"
+                f"{_told(error)}. {_UNREACHABLE}"
             ) from error
 
     def copy(self: Self) -> Self:
@@ -259,4 +266,4 @@ def _told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # the libraries of stores tell a page, of which the first line says it
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
