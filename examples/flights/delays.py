@@ -7,6 +7,7 @@ flights are cut into partitions and in whatever order these are added up.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -23,13 +24,20 @@ GROUPINGS = {
 def precipitation() -> pd.Series[float]:
     """Return how much it rained or snowed, by `place_and_hour`: indexed once in a process."""
     weather = table("weather")
-    return weather.set_index(place_and_hour(weather), verify_integrity=True)["precip"]
+    return with_unique_index(weather.set_index(place_and_hour(weather))["precip"])
 
 
 @cache
 def seats() -> pd.Series[int]:
     """Return the number of seats by plane."""
-    return table("planes").set_index("tailnum", verify_integrity=True)["seats"]
+    return with_unique_index(table("planes").set_index("tailnum")["seats"])
+
+
+def with_unique_index(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the values as they are; a ValueError where two have the same key."""
+    if not values.index.is_unique:
+        raise ValueError(f"{values.name}: {values.index[values.index.duplicated()][0]!r} is twice")
+    return values
 
 
 def place_and_hour(rows: pd.DataFrame) -> pd.Series[str]:

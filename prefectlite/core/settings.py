@@ -20,8 +20,10 @@ __all__ = [
     "checked_callable",
     "checked_flag",
     "checked_handlers",
+    "checked_name",
     "checked_result",
     "checked_retries",
+    "checked_slug",
     "checked_tags",
     "checked_template",
     "checked_timeout",
@@ -29,6 +31,20 @@ __all__ = [
 ]
 
 ExceptionTypes = type[Exception] | Iterable[type[Exception]]
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a task."""
+    if not isinstance(name, str):
+        raise TypeError(f"A task's name must be a string; received {name!r}.")
+    return name
+
+
+def checked_slug(owner: str, slug: str | None) -> str | None:
+    """Return what identifies a task within a flow."""
+    if slug is not None and not isinstance(slug, str):
+        raise TypeError(f"Task {owner!r}: the slug must be a string; received {slug!r}.")
+    return slug
 
 
 def checked_tags(owner: str, tags: Iterable[str] | None) -> set[str]:

@@ -20,8 +20,10 @@ from prefectlite.core.settings import (
     checked_callable,
     checked_flag,
     checked_handlers,
+    checked_name,
     checked_result,
     checked_retries,
+    checked_slug,
     checked_tags,
     checked_template,
     checked_timeout,
@@ -214,13 +216,8 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
         associative: bool = False,
     ) -> None:
         self._warn_of_overwritten_attributes()
-        owner = name or type(self).__name__
-        if not isinstance(owner, str):
-            raise TypeError(f"A task's name must be a string; received {owner!r}.")
-        if slug is not None and not isinstance(slug, str):
-            raise TypeError(f"Task {owner!r}: the slug must be a string; received {slug!r}.")
-        self.name = owner
-        self.slug = slug
+        self.name = owner = checked_name(name or type(self).__name__)
+        self.slug = checked_slug(owner, slug)
         self.tags = checked_tags(owner, tags)
         promised = self._signature.nout
         self.nout = promised if nout is None else nout

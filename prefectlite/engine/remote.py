@@ -215,28 +215,8 @@ class ElementRun:
             record.deferred = True
             return Block(_not_finished()), record
         self._seen = seen
-        if scope is None:
-            scope = copy.copy(shared.scope)
-        self._scope = scope
-        scope.on_change = self._changed
-        scope.edges = self._edges
-        try:
-            record.reached = run_segment(
-                scope,
-                shared.plan,
-                segment,
-                self.element,
-                link,
-                self.upstream,
-                lambda task, element: initial.get(task) if initial else None,
-                self._begins,
-                self._ends,
-                link + 1 if one_link else None,
-            )
-        finally:
-            # or the two would hold one another, and all values, until the garbage is collected
-            scope.on_change = scope.edges = None
-            self._scope = shared.scope
+        end = link + 1 if one_link else None
+        record.reached = self._run_links(scope or copy.copy(shared.scope), link, end, initial)
         record.links = self.records
         last = self.states[self.records[-1].task]
         if record.reached == len(segment.tasks):
@@ -246,6 +226,30 @@ class ElementRun:
             due = time.time() if last._finished else None
             record.due = getattr(last, "start_timestamp", due)
         return self._block(record), record
+
+    def _run_links(
+        self, scope: RunScope, link: int, end: int | None, initial: Mapping[int, State] | None
+    ) -> int:
+        self._scope = scope
+        scope.on_change = self._changed
+        scope.edges = self._edges
+        try:
+            return run_segment(
+                scope,
+                self.shared.plan,
+                self.segment,
+                self.element,
+                link,
+                self.upstream,
+                lambda task, element: initial.get(task) if initial else None,
+                self._begins,
+                self._ends,
+                end,
+            )
+        finally:
+            # or the two would hold one another, and all values, until the garbage is collected
+            scope.on_change = scope.edges = None
+            self._scope = self.shared.scope
 
     def upstream(self, planned: PlannedTask, element: int) -> list[State]:
         """What a task run sees of its upstreams: one state for each of its edges."""

@@ -343,7 +343,7 @@ def _forbidden_upstream() -> None:
         (_flat_whole, "its edge is flattened"),
         (_second_map, "not all of its mapped values come from the same elements"),
         (_unmapped_map, "not all of its mapped values come from the same elements"),
-        (_resources, "it asks for other worker resources"),
+        (_resources, "it asks for other workers, resources or another priority"),
         (_forbidden_here, "fuse=False"),
         (_forbidden_upstream, "fuse=False"),
     ],

@@ -386,12 +386,14 @@ EXECUTORS = {
     "dashboard_address=':0'))",
 }
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from prefectlite import Flow, task, unmapped
 from prefectlite.executors import DaskExecutor, LocalDaskExecutor, LocalExecutor
 
 folder = Path(sys.argv[1])
+# what a shell starts in the background ignores it, and so does all that this starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @task
 def quick(x):
