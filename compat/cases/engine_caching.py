@@ -188,7 +188,11 @@ def cache_does_not_keep_failures(p: Any, run: Any) -> Any:
     return [plain(run.state(flow).result[a]), plain(run.state(flow).result[a]), run.notes]
 
 
-@case(executors=CACHING)
+@case(
+    executors=CACHING,
+    differs="Beside a cached value that is stored there is a record of it, so that other processes "
+    "find it too.",
+)
 def cache_with_checkpointed_result(p: Any, run: Any, folder: str) -> Any:
     with p.Flow("f") as flow:
         a = p.task(
@@ -219,3 +223,38 @@ def cached_state_fields(p: Any, run: Any) -> Any:
         plain(state.cached_inputs),
         type(state.cached_result_expiration).__name__,
     ]
+
+
+@case(executors=CACHING)
+def caches_are_filled_when_a_run_is_over(p: Any, run: Any) -> Any:
+    same = p.task(lambda x: x, name="same", cache_for=timedelta(hours=1), cache_key="k")
+    with p.Flow("f") as flow:
+        many = same.map([1, 2, 3])
+        one = same.copy(name="other")(4, upstream_tasks=[many])
+    with p.context(caches={}):
+        first, second = run.state(flow), run.state(flow)
+        kept = {key: len(states) for key, states in p.context.caches.items() if states}
+    return [
+        [[state.result[many].result, state.result[one].result] for state in (first, second)],
+        kept,
+    ]
+
+
+@case(executors=CACHING)
+def a_flow_runner_fills_no_caches(p: Any, run: Any) -> Any:
+    with p.Flow("f") as flow:
+        p.task(lambda: 1, name="one", cache_for=timedelta(hours=1))()
+    with p.context(caches={}):
+        run.runner(flow)
+        return [key for key, states in p.context.caches.items() if states]
+
+
+@case
+def a_target_that_is_there_without_checkpointing(p: Any, run: Any, folder: str) -> Any:
+    with p.Flow("f") as flow:
+        a = p.task(lambda x: x, name="a", target="{x}.pkl", result=_local(p, folder)).map([1, 2])
+    with _checkpointing(p):
+        run.state(flow)
+    with _checkpointing(p, False):
+        state = run.state(flow)
+    return [type(element).__name__ for element in state.result[a].map_states]

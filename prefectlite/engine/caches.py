@@ -17,13 +17,14 @@ from urllib.parse import quote
 from prefectlite.engine.cache_validators import hash_inputs
 from prefectlite.engine.messages import SUCCEEDED
 from prefectlite.engine.result import Result
-from prefectlite.engine.state import Cached, State, Success
+from prefectlite.engine.state import Cached, Mapped, State, Success
 from prefectlite.engine.targets import is_plain_store, result_of
 from prefectlite.exceptions import ResultError
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
+    from prefectlite.core.task import Task
     from prefectlite.engine.plan import PlannedTask
     from prefectlite.engine.results.stored_result import StoredResult
     from prefectlite.engine.task_run import TaskRun
@@ -33,21 +34,27 @@ FOLDER = ".prefectlite-caches"
 MOST_RECORDS = 1000
 
 
-def remember(caches: dict[str, list[State]] | None, planned: PlannedTask, state: State) -> None:
-    """Keep the Cached state of a task with `cache_for` for later runs in this process.
+def remember(caches: dict[str, list[State]], task: Task, state: State) -> None:
+    """Keep the Cached states of a task with `cache_for` for later runs in this process.
+
+    Only when the run is over: tasks that run beside one another, such as the elements of a map,
+    do not take one another's values, which the usual validator would let pass.
 
     Args:
-        caches: Cached states by cache key; `context.caches` of the flow run.
-        planned: The task.
-        state: The state its run came to.
+        caches: Cached states by cache key.
+        task: The task.
+        state: The state it came to.
     """
-    if caches is not None and planned.task.cache_for is not None and state._cached:
-        caches.setdefault(cache_key(planned), []).append(state)
+    if task.cache_for is None:
+        return
+    for each in state.map_states if isinstance(state, Mapped) else [state]:
+        if each._cached:
+            caches.setdefault(cache_key(task), []).append(each)
 
 
-def cache_key(planned: PlannedTask) -> str:
+def cache_key(task: Task) -> str:
     """The name under which a task's cached states are found again."""
-    return planned.task.cache_key or planned.name
+    return task.cache_key or task.name
 
 
 def check_cache(run: TaskRun) -> State | None:
@@ -77,7 +84,7 @@ def check_cache(run: TaskRun) -> State | None:
 
 def _candidates(run: TaskRun) -> Iterator[Cached]:
     """The cached states of a task: those of this process, then those with a record."""
-    yield from context.get("caches", {}).get(cache_key(run.planned), [])
+    yield from (context.get("caches") or {}).get(cache_key(run.planned.task), [])
     store = _store_of(run)
     if store is not None:
         yield from _recorded(run, store)
@@ -100,7 +107,7 @@ def _recorded(run: TaskRun, store: StoredResult) -> Iterator[Cached]:
         records = []
         for data in store.fetch_many([*likely, *others[:MOST_RECORDS]]):
             record = _record(data)
-            if record is not None:
+            if record is not None and record.get("run") != _this_run():
                 records.append(record)
     except Exception as error:
         get_logger("TaskRunner").debug("The records of caches cannot be read: %r", error)
@@ -121,6 +128,11 @@ def _recorded(run: TaskRun, store: StoredResult) -> Iterator[Cached]:
         )
 
 
+def _this_run() -> str | None:
+    run: str | None = context.get("flow_run_id")
+    return run
+
+
 def _record(data: bytes | Exception) -> dict[str, Any] | None:
     """A record as it was written, unless it is damaged or over."""
     if isinstance(data, Exception):
@@ -133,7 +145,7 @@ def _record(data: bytes | Exception) -> dict[str, Any] | None:
 
 
 def _folder(planned: PlannedTask) -> str:
-    return f"{FOLDER}/{quote(cache_key(planned), safe='')}"
+    return f"{FOLDER}/{quote(cache_key(planned.task), safe='')}"
 
 
 def _name(hashed_inputs: dict[str, str], parameters: Any) -> str:
@@ -153,6 +165,7 @@ def keep_for_later(run: TaskRun) -> State | None:
         run,
         state,
         {
+            "run": _this_run(),
             "time": now,
             "expires": expires,
             "hashed_inputs": hashed,

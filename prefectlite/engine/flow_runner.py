@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import prefectlite
 from prefectlite.core.parameter import Parameter, check_parameters
 from prefectlite.engine.active_runs import FlowRun, active_run
+from prefectlite.engine.caches import remember
 from prefectlite.engine.cancellation import INTERRUPTED, Cancellation
 from prefectlite.engine.driver import Driver
 from prefectlite.engine.launchers import launcher_for
@@ -509,6 +510,9 @@ def _run_once(
     state: State = runner.run(parameters=parameters, context=values, **kwargs)
     known_caches.update(caches)
     if isinstance(state.result, dict):
+        for task in flow.tasks_in_order_of_adding():
+            if task in state.result:
+                remember(known_caches, task, state.result[task])
         for task in flow.tasks:
             state.result.setdefault(task, Pending("Task not run."))
     return state

@@ -128,8 +128,7 @@ class Lookup:
             owner = f"target of task '{planned.name}[{element}]'"
             shelf.put(element, placed(result, values, owner), suggested)
             located.append(element)
-        is_looked_for = shelf.conflict is None and self._driver.scope.checkpointing is not False
-        if is_looked_for and is_plain_store(result):
+        if shelf.conflict is None and is_plain_store(result):
             shelf.look(located)
 
     def _suggested(self, planned: PlannedTask) -> list[str]:

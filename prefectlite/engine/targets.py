@@ -171,8 +171,6 @@ def placed(result: Result, values: Mapping[str, Any], owner: str) -> str:
 
 
 def _look(run: TaskRun, result: Result, location: str) -> State | None:
-    if run.scope.checkpointing is False:
-        return None
     try:
         if not is_plain_store(result) and not result.exists(location):
             return None
@@ -223,7 +221,7 @@ def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
     location = shelf.locations.get(element)
     if location is None:
         return _look(run, result, _locate(run, result))
-    if run.scope.checkpointing is False or element in shelf.missing:
+    if element in shelf.missing:
         return None
     if element not in shelf.found:
         return _look(run, result, location)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefectlite.engine.caches import remember
 from prefectlite.engine.events import Event, Submit
 from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.segment_run import outcome, run_segment
@@ -59,7 +58,6 @@ class LocalRuns:
 
     def _ended(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
         self._states.set(planned.index, map_index or 0, state)
-        remember(self._driver.scope.base_context.get("caches"), planned, state)
         self._reporter.finished(planned, map_index, state)
 
     def _again(self, run: TaskRun, state: State) -> None:

@@ -6,7 +6,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.engine.caches import remember
 from prefectlite.engine.events import Event, Finished, Waiting
 from prefectlite.engine.portable import RemoteResult, unpack_state
 from prefectlite.engine.remote import Block, LinkRecord, RunRecord
@@ -100,7 +99,6 @@ class RecordKeeper:
                 if change[0] == "Retrying":
                     reporter.again(planned, map_index, Retrying())
         reporter.finished(planned, map_index, state)
-        remember(self._driver.scope.base_context.get("caches"), planned, state)
 
     def end_as_failed(
         self, segment: int, element: int, link: int, error: Exception

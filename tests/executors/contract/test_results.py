@@ -145,6 +145,26 @@ def test_checkpoints(
     assert state.result[after].result == 1
 
 
+def test_a_target_that_is_there_is_used_without_checkpointing(
+    executor: Executor, tmp_path: Path
+) -> None:
+    store = LocalResult(dir=str(tmp_path))
+    LocalResult(dir=str(tmp_path), location="2.pkl").write(7)
+
+    @task(target="{x}.pkl", result=store)
+    def same(x: int) -> int:
+        return x
+
+    with Flow("targets") as flow:
+        one, many = same(2), same.map([1, 2])
+    with set_temporary_config({"flows.checkpointing": False}):
+        state = run(flow, executor)
+    assert type(state.result[one]) is Cached
+    assert state.result[one].result == 7
+    assert [type(element) for element in state.result[many].map_states] == [Success, Cached]
+    assert not (tmp_path / "1.pkl").exists()
+
+
 def test_the_flows_result_is_for_tasks_without_their_own(
     executor: Executor, tmp_path: Path
 ) -> None:
@@ -207,6 +227,21 @@ def test_a_cache_is_used_within_the_process(executor: Executor, journal: Journal
     assert [type(each) for each in (first, second)] == [Cached, Cached]
     assert (first.result, second.result) == (49, 49)
     assert journal.lines() == ["7"]
+
+
+def test_caches_are_filled_when_a_run_is_over(executor: Executor) -> None:
+    same = task(lambda x: x, name="same", cache_for=timedelta(hours=1))
+    with Flow("caches") as flow:
+        many = same.map([1, 2, 3])
+        one = same(4, upstream_tasks=[many])
+    with prefectlite.context(caches={}):
+        state = run(flow, executor)
+        assert [state.result[many].result, state.result[one].result] == [[1, 2, 3], 4]
+        kept = [cached.result for cached in prefectlite.context.caches["same"]]
+        assert sorted(kept) == [1, 2, 3, 4]
+        # the usual validator asks for no inputs
+        state = run(flow, executor)
+        assert state.result[many].result == [kept[0]] * 3
 
 
 def test_caches_that_are_given_are_those_a_run_finds(executor: Executor, journal: Journal) -> None:
