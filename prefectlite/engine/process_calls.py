@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from prefectlite.engine.portable import dumps
-from prefectlite.engine.timed_child import Answer, Held, Raised, Surroundings, call, prepare
+from prefectlite.engine.timed_child import (
+    Answer,
+    Held,
+    Raised,
+    Surroundings,
+    call,
+    look_in,
+    prepare,
+)
 from prefectlite.exceptions import TaskTimeoutSignal, WorkerLostError
 from prefectlite.executors.process_pool import Child
 from prefectlite.utilities.context import context
@@ -79,6 +87,7 @@ def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: 
         raise CannotRunApart(f"its inputs cannot be pickled: {error}") from error
     process = _take()
     try:
+        process.prepare(callee)
         answer = process.call(callee, packed, seconds)
     except TimeoutError:
         process.child.kill()
@@ -89,7 +98,8 @@ def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: 
             f"The process that ran task {name!r} ended with exit code {code}."
         ) from None
     except CannotRunApart:
-        _give_back(process)
+        if process.is_there:
+            _give_back(process)
         raise
     except BaseException:
         process.child.kill()
@@ -112,23 +122,38 @@ class _Process:
     def __init__(self) -> None:
         self.child = Child()
         self.used = 0.0
+        self.is_there = True
         self._prepared: set[str] = set()
+        self._path = list(sys.path)
         self._folder: str | None = None
         self._environment: dict[str, str] | None = dict(os.environ)
 
+    def prepare(self, callee: Callee) -> None:
+        """Have the child load a function, unless it has it."""
+        if callee.key in self._prepared:
+            return
+        try:
+            if self._path != sys.path:
+                self._path = list(sys.path)
+                look = pickle.dumps((look_in, (self._path,)), protocol=5)
+                self.child.ask(look, _take_message)
+            refused = self.child.ask(callee.request, _take_message)
+        except (EOFError, OSError):
+            self.is_there = False
+            refused = f"the process ended with exit code {self.child.end()}"
+        if refused is not None:
+            raise CannotRunApart(f"it cannot be loaded in another process: {refused}")
+        self._prepared.add(callee.key)
+
     def call(self, callee: Callee, inputs: bytes, seconds: float) -> Answer:
-        answer = Answer("unknown")
-        while answer.kind == "unknown":
-            if callee.key not in self._prepared:
-                refused = self.child.ask(callee.request, _take_message)
-                if refused is not None:
-                    raise CannotRunApart(f"it cannot be loaded in another process: {refused}")
-                self._prepared.add(callee.key)
-            request = pickle.dumps((call, (callee.key, inputs, self._around())), protocol=5)
-            answer = self.child.ask(request, _take_message, seconds)
-            if answer.kind == "unknown":
-                # it keeps a few functions only
-                self._prepared.discard(callee.key)
+        """Have the child call a function that it was prepared for."""
+        request = pickle.dumps((call, (callee.key, inputs, self._around())), protocol=5)
+        answer: Answer = self.child.ask(request, _take_message, seconds)
+        if answer.kind == "unknown":
+            # it keeps a few functions only
+            self._prepared.discard(callee.key)
+            self.prepare(callee)
+            return self.call(callee, inputs, seconds)
         return answer
 
     def _around(self) -> Surroundings:
@@ -202,9 +227,12 @@ def _take() -> _Process:
     with _lock:
         if _idle:
             return _idle.pop()
-    process = _Process()
-    # the time of a call begins when the process is there
-    process.child.ask(pickle.dumps((_ready, ()), protocol=5), _take_message)
+    try:
+        process = _Process()
+        # the time of a call begins when the process is there
+        process.child.ask(pickle.dumps((_ready, ()), protocol=5), _take_message)
+    except (EOFError, OSError) as error:
+        raise CannotRunApart(f"no process could be started for it: {error!r}") from error
     return process
 
 

@@ -5,6 +5,7 @@ See `process_calls` for the caller's side.
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import os
@@ -76,6 +77,12 @@ class Raised:
 
 
 _functions: OrderedDict[str, Callable[..., Any]] = OrderedDict()
+
+
+def look_in(path: list[str]) -> None:
+    """Look for modules where the caller does."""
+    sys.path[:] = path
+    importlib.invalidate_caches()
 
 
 def prepare(key: str, function: bytes, held: Sequence[Held], warm: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import logging
 import os
@@ -23,6 +24,7 @@ import prefectlite
 from prefectlite import Flow, task
 from prefectlite.engine import signals
 from prefectlite.engine.state import Failed, Skipped, State, Success, TimedOut
+from prefectlite.exceptions import SerializationError
 from prefectlite.executors import Executor, LocalDaskExecutor, LocalExecutor
 from tests.clusters import close_all, started_executor
 
@@ -121,7 +123,7 @@ def test_a_process_started_in_this_one_is_ended_where_the_task_has_to_stay(
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    @task(timeout=1)
+    @task(timeout=2)
     def stays() -> None:
         started.append(subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60"]))
         started[0].wait()
@@ -284,6 +286,30 @@ def test_what_cannot_leave_its_process_is_made_here() -> None:
     state = run(opens, executor=LocalDaskExecutor("threads", num_workers=1))
     assert type(state) is Success
     assert run(opens).result.acquire(blocking=False)
+
+
+def test_a_task_that_no_process_can_load_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # it ends each process that imports it, but this one
+    (tmp_path / "deadly_to_import.py").write_text(
+        "import os\n"
+        f"if os.getpid() != {os.getpid()}:\n"
+        "    os._exit(3)\n"
+        "def helper():\n"
+        "    return os.getpid()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    deadly = importlib.import_module("deadly_to_import")
+
+    @task(timeout=30)
+    def asks() -> Any:
+        return deadly.helper()
+
+    assert run(asks).result == os.getpid()
+    failed = run(asks.copy(timeout_method="process"))
+    assert isinstance(failed.result, SerializationError)
+    assert "exit code 3" in str(failed.result)
 
 
 def test_a_value_that_changed_in_between_is_seen() -> None:
