@@ -128,6 +128,7 @@ class Lookup:
             owner = f"target of task '{planned.name}[{element}]'"
             shelf.put(element, placed(result, values, owner), suggested)
             located.append(element)
+        shelf.let_go()
         if shelf.conflict is None and is_plain_store(result):
             shelf.look(located)
 
@@ -274,7 +275,8 @@ class Lookup:
             shelf = self._book.shelf(task)
             if shelf is None or task in self._states.given:
                 return position
-            if shelf.conflict is None and not 0 <= shelf.found.get(element, -1) <= SETTLED_BYTES:
+            is_small = 0 <= shelf.found.get(element, -1) <= SETTLED_BYTES
+            if not is_small and shelf.conflict_of(element) is None:
                 return position
             if any(_is_elsewhere(self._states.whole(edge.upstream)) for edge in planned.edges):
                 return position

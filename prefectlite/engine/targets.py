@@ -216,8 +216,9 @@ def _unreadable(run: TaskRun, error: Exception) -> State | None:
 def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
     element = run.map_index
     assert element is not None
-    if shelf.conflict is not None:
-        raise ResultError(shelf.conflict)
+    conflict = shelf.conflict_of(element)
+    if conflict is not None:
+        raise ResultError(conflict)
     location = shelf.locations.get(element)
     if location is None:
         return _look(run, result, _locate(run, result))
@@ -254,7 +255,9 @@ class Shelf:
         self.found: dict[int, int] = {}
         self.missing: set[int] = set()
         self.conflict: str | None = None
+        self._late: dict[int, str] = {}
         self._at: dict[str, int] = {}
+        self._let_go = 0
         self._listings: dict[str, dict[str, int]] = {}
         self._order: list[int] = []
         self._ahead: dict[int, bytes | Exception] = {}
@@ -262,23 +265,46 @@ class Shelf:
         self._lock = threading.Lock()
 
     def put(self, element: int, location: str, suggested: Sequence[str]) -> None:
-        """Note an element's location; a conflict where another element has the same."""
+        """Note an element's location; a conflict where another element has the same.
+
+        None of the elements may run then, unless the other one was let go already.
+        """
         self.locations[element] = location
         other = self._at.setdefault(location, element)
-        if other != element and self.conflict is None:
+        if other == element or self.conflict is not None:
+            return
+        if other in list(self.locations)[: self._let_go]:
+            outcome = f"element {element} was not run"
+            self._late[element] = self._told(other, element, location, suggested, outcome)
+        else:
             self.conflict = self._told(other, element, location, suggested)
+
+    def let_go(self) -> None:
+        """Note that the elements so far may run."""
+        self._let_go = len(self.locations)
+
+    def conflict_of(self, element: int) -> str | None:
+        """Why an element may not run; None if it may."""
+        return self.conflict or self._late.get(element)
 
     def all_at_one(self, suggested: Sequence[str]) -> None:
         """Note that the template names nothing in which elements differ."""
         template = self.task.target if isinstance(self.task.target, str) else "its function"
         self.conflict = self._told(0, 1, str(template), suggested)
 
-    def _told(self, one: int, other: int, location: str, suggested: Sequence[str]) -> str:
+    def _told(
+        self,
+        one: int,
+        other: int,
+        location: str,
+        suggested: Sequence[str],
+        outcome: str = "none of the elements was run",
+    ) -> str:
         keys = " or ".join(f"{{{key}}}" for key in suggested)
         return (
             f"Elements {one} and {other} of task {self.name!r} have the same target, {location!r}: "
-            f"one would take the other's value for its own, so none of the elements was run. Add "
-            f"{keys} to the target {self.task.target!r}."
+            f"one would take the other's value for its own, so {outcome}. Add {keys} to the "
+            f"target {self.task.target!r}."
         )
 
     def look(self, elements: Sequence[int]) -> None:

@@ -274,3 +274,24 @@ def test_a_result_without_a_store_keeps_nothing() -> None:
     flow = Flow("kept", tasks=[kept])
     state = flow.run().result[kept]
     assert (type(state), state.result, state._result.location) == (Success, 1, None)
+
+
+def test_two_elements_at_one_location_that_is_known_late(tmp_path: Path) -> None:
+    @task
+    def half(x: int) -> int:
+        return x // 2
+
+    @task(target="{x}.pkl", result=LocalResult(dir=tmp_path))
+    def one(x: int) -> int:
+        return x
+
+    with Flow("late") as flow:
+        halves = half.map([0, 2, 3, 4])
+        made = one.map(halves)
+        # what another task reads as well is not fused: each element comes to its map by itself
+        task(lambda all_of_them: all_of_them)(halves)
+    states = flow.run().result[made].map_states
+    assert [state.is_failed() for state in states] == [False, False, True, False]
+    assert "Elements 1 and 2" in str(states[2].message)
+    assert "element 2 was not run" in str(states[2].message)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.pkl", "1.pkl", "2.pkl"]
