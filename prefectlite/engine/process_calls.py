@@ -15,8 +15,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from prefectlite.engine.portable import dumps
@@ -31,6 +32,7 @@ from prefectlite.engine.timed_child import (
 )
 from prefectlite.exceptions import TaskTimeoutSignal, WorkerLostError
 from prefectlite.executors.process_pool import Child
+from prefectlite.utilities.by_value import dumps_by_value
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import prefect_logger
 
@@ -51,16 +53,23 @@ class Callee:
 
     Args:
         function: The function.
+        whole: Functions that go along with their code, though they have names to import them by.
         held: What modules hold that it may read: see `timed_child.prepare`.
 
     Raises:
         Exception: It cannot be pickled.
     """
 
-    def __init__(self, function: Callable[..., Any], held: Sequence[Held] = ()) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        whole: Collection[FunctionType] = (),
+        held: Sequence[Held] = (),
+    ) -> None:
         self.key = uuid.uuid4().hex
         warm = [name for name in ("pendulum",) if name in sys.modules]
-        self.request = dumps((prepare, (self.key, dumps(function), list(held), warm)))
+        packed = dumps_by_value(function, whole) if whole else dumps(function)
+        self.request = dumps((prepare, (self.key, packed, list(held), warm)))
 
 
 def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: str) -> Any:

@@ -14,7 +14,8 @@ import logging
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import date, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
@@ -145,7 +146,11 @@ class Reach:
     """
 
     def __init__(self, function: Any) -> None:
-        self._seen: dict[int, Any] = {}
+        # what was gone through, and whether it was reached from what is loaded by its name
+        self._seen: dict[tuple[int, bool], Any] = {}
+        self._by_name = False
+        # functions that can travel with their code; others are loaded by their names
+        self.whole: list[types.FunctionType] = []
         self._package = _package_of(function)
         # what was found where, to look whether it is still there
         self.places: list[tuple[Mapping[str, Any], str, Any]] = []
@@ -177,7 +182,8 @@ class Reach:
         elif isinstance(function, types.MethodType) and isinstance(function.__self__, Task):
             if self._package == "prefectlite":
                 raise Noticeable("it is a task of prefectlite's own")
-            self.add_function(function.__func__, owner=function.__self__)
+            with self.by_name():
+                self.add_function(function.__func__, owner=function.__self__)
         elif isinstance(function, types.BuiltinFunctionType):
             self.add_callable(function)
         elif isinstance(function, types.FunctionType):
@@ -189,9 +195,11 @@ class Reach:
 
     def add_function(self, function: Any, owner: Any = None) -> None:
         """Go through a function; `owner` is the task whose method it is."""
-        if id(function) in self._seen:
+        if (id(function), self._by_name) in self._seen:
             return
-        self._seen[id(function)] = function
+        self._seen[id(function), self._by_name] = function
+        if not self._by_name:
+            self.whole.append(function)
         self._need_plain(function.__defaults__ or (), "a default")
         self._need_plain(tuple((function.__kwdefaults__ or {}).values()), "a default")
         code = function.__code__
@@ -238,12 +246,22 @@ class Reach:
         if isinstance(value, types.FunctionType):
             self.add_function(value)
         elif isinstance(value, type):
-            self._add_class(value)
+            with self.by_name():
+                self._add_class(value)
+
+    @contextmanager
+    def by_name(self) -> Iterator[None]:
+        """What is reached in the block is loaded by its name, with the globals of its module."""
+        before, self._by_name = self._by_name, True
+        try:
+            yield
+        finally:
+            self._by_name = before
 
     def _add_class(self, kind: type) -> None:
-        if id(kind) in self._seen or issubclass(kind, enum.Enum):
+        if (id(kind), True) in self._seen or issubclass(kind, enum.Enum):
             return
-        self._seen[id(kind)] = kind
+        self._seen[id(kind), True] = kind
         for base in kind.__bases__:
             if not self.is_library(base.__module__):
                 self._add_class(base)
@@ -267,7 +285,7 @@ class Reach:
         if self.is_library(module):
             if isinstance(value, _CONTAINERS):
                 raise Noticeable(f"it can see {module}.{name}")
-        elif is_plain(value) or type(value) in _CONTAINERS:
+        elif self._by_name and (is_plain(value) or type(value) in _CONTAINERS):
             self.held.append((module, name, value))
 
 
@@ -358,21 +376,25 @@ class _Body:
         """Follow the attributes that are taken of a value, and see what is done with the last."""
         from prefectlite.core.task import Task
 
+        by_name = False
         while True:
             operation, argument = steps[position + 1]
             takes = operation == "LOAD_ATTR"
             if isinstance(value, types.ModuleType):
                 if not takes:
                     raise Noticeable(f"it does more with the module {value.__name__} than name it")
-                value = self._of_module(value, str(argument))
+                with self._reach.by_name():
+                    value = self._of_module(value, str(argument))
+                by_name = True
             elif takes and isinstance(value, type) and not self._reach.is_library(value.__module__):
-                value = getattr(value, str(argument), None)
+                value, by_name = getattr(value, str(argument), None), True
             elif takes and isinstance(value, Task):
                 value = self._of_task(value, str(argument))
             else:
                 break
             position += 1
-        self._end(value, steps, position)
+        with self._reach.by_name() if by_name else nullcontext():
+            self._end(value, steps, position)
 
     def _of_module(self, module: types.ModuleType, name: str) -> Any:
         missing = self

@@ -34,7 +34,7 @@ class _Choice:
         self._code = getattr(getattr(function, "__func__", function), "__code__", None)
         try:
             self.reach = Reach(function)
-            self.callee = Callee(function, self.reach.held)
+            self.callee = Callee(function, self.reach.whole, self.reach.held)
         except Noticeable as reason:
             self.why = str(reason)
         except Exception as error:

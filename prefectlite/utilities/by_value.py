@@ -6,17 +6,20 @@ import collections
 import functools
 import io
 import types
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from prefectlite.utilities.context import context
 
 
-def dumps_by_value(value: Any) -> bytes:
+def dumps_by_value(value: Any, functions: Collection[types.FunctionType] = ()) -> bytes:
     """Pickle a value with cloudpickle, so that another process can load and run it.
 
     Args:
         value: What to pickle. References to ``prefectlite.context`` mean, where they are loaded,
             the context of that process.
+        functions: Functions that travel with their code, and what they name, though they could be
+            imported by their names where they are loaded.
 
     Returns:
         The bytes, for `pickle.loads`.
@@ -25,7 +28,9 @@ def dumps_by_value(value: Any) -> bytes:
         Exception: Something in it cannot be pickled.
     """
     file = io.BytesIO()
-    _pickler()(file, protocol=5).dump(value)
+    pickler = _pickler()(file, protocol=5)
+    pickler.whole = {id(function) for function in functions}
+    pickler.dump(value)
     return file.getvalue()
 
 
@@ -51,10 +56,13 @@ def _pickler() -> Any:
         dispatch_table: ClassVar[Any] = collections.ChainMap(
             {types.CodeType: reduce_code}, cloudpickle.Pickler.dispatch_table
         )
+        whole: Collection[int] = ()
 
         def reducer_override(self, obj: Any) -> Any:
             if obj is context:
                 return this_context, ()
+            if id(obj) in self.whole and isinstance(obj, types.FunctionType):
+                return self._dynamic_function_reduce(obj)
             return super().reducer_override(obj)
 
     return Pickler

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -286,6 +286,45 @@ def test_what_cannot_leave_its_process_is_made_here() -> None:
     state = run(opens, executor=LocalDaskExecutor("threads", num_workers=1))
     assert type(state) is Success
     assert run(opens).result.acquire(blocking=False)
+
+
+PLACE: Path | None = None
+
+
+class Pair(NamedTuple):
+    left: int
+    right: Path | None
+
+
+def place_now() -> Path | None:
+    return PLACE
+
+
+def pair_of(made: int) -> Pair:
+    return Pair(made, place_now())
+
+
+def test_helpers_see_the_globals_of_the_moment(tmp_path: Path) -> None:
+    global PLACE
+
+    @task(timeout=30)
+    def helped(x: int) -> tuple[int, Any]:
+        return os.getpid(), pair_of(x)
+
+    @task(timeout=30)
+    def recursive(x: int) -> Any:
+        def down(y: int) -> list[Any]:
+            return [place_now()] if y == 0 else down(y - 1)
+
+        return os.getpid(), down(x)
+
+    for place in (tmp_path, tmp_path / "other"):
+        PLACE = place
+        for made, expected in ((helped, Pair(3, place)), (recursive, [place])):
+            process, value = run(made, 3).result
+            assert process != os.getpid()
+            assert value == expected
+            assert type(value) is type(expected)
 
 
 def test_a_task_that_no_process_can_load_runs_here(
