@@ -154,3 +154,19 @@ def flat_dictionaries_keep_dot_dicts(p: Any) -> Any:
     collections = p.module("utilities.collections")
     flat = collections.dict_to_flatdict({"a": collections.DotDict(b=1), "c": {"d": 2}})
     return [[list(key), type(value).__name__] for key, value in flat.items()]
+
+
+@case
+def items_take_the_result_of_the_whole(p: Any, run: Any, folder: str) -> Any:
+    results = p.module("engine.results")
+    store = results.LocalResult(dir=folder, location="{task_name}.pkl")
+    with p.Flow("f") as flow:
+        whole = p.task(lambda: {"a": 1}, name="whole", result=store, checkpoint=True)()
+        item, parameter = whole["a"], p.Parameter("q", default={"k": 1})["k"]
+    with p.module("utilities.configuration").set_temporary_config({"flows.checkpointing": True}):
+        state = run.state(flow)
+    return [
+        [type(t.result).__name__ for t in (item, parameter)],
+        [type(state.result[t]._result).__name__ for t in (item, parameter)],
+        item.checkpoint,
+    ]

@@ -23,6 +23,8 @@ class TaskOperators:
 
     nout: int | None
     name: str
+    checkpoint: bool | None
+    result: Any
 
     def _binary(self, operator: str, x: Any, y: Any) -> Task:
         return builtin_task(operator)().bind(x, y)
@@ -38,7 +40,13 @@ class TaskOperators:
 
     def __getitem__(self, key: Any) -> Task:
         shown = key.name if isinstance(key, TaskOperators) else repr(key)
-        return builtin_task("GetItem")(name=f"{self.name}[{shown}]").bind(self, key)
+        item = builtin_task("GetItem")(
+            name=f"{self.name}[{shown}]",
+            checkpoint=self.checkpoint,
+            result=self.result if _tells_tasks_apart(self.result) else None,
+        )
+        item.inherits_result = item.result is not None
+        return item.bind(self, key)
 
     def __or__(self, other: object) -> Any:
         """``t | other``: run ``other`` after this task. Returns ``other``."""
@@ -136,3 +144,11 @@ class TaskOperators:
             other: a task or a plain value.
         """
         return self._binary("Or", self, other)
+
+
+def _tells_tasks_apart(result: Any) -> bool:
+    """Whether what several tasks store with one result comes to several locations."""
+    location = getattr(result, "location", None)
+    if location is None:
+        return getattr(result, "_formatter", None) is None
+    return any(f"{{{key}" in location for key in ("task_name", "task_full_name", "task_slug"))

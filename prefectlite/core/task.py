@@ -177,6 +177,9 @@ class Task(TaskBinding, metaclass=TaskMetaclass):
     runs_once = False
     """Whether a run that succeeded is never repeated in a flow run, not even where its worker is
     lost with the value: the process that runs the flow keeps that too, so it has to be small."""
+    inherits_result = False
+    """Whether the result is that of the task this is an item of; it is then stored only where the
+    results of all tasks are."""
     is_cleanup = False
     """Whether this cleans up after other tasks, which is due also when a run is cancelled."""
     fuse: bool | None = None

@@ -30,7 +30,7 @@ def is_checkpointed(run: TaskRun) -> bool:
     if task.checkpoint is False or setting is False or isinstance(task, DateTimeParameter):
         return False
     if setting is None:
-        if isinstance(task, Parameter):
+        if isinstance(task, Parameter) or task.inherits_result:
             return False
         return task.result is not None or task.target is not None
     return True

@@ -10,6 +10,7 @@ import pytest
 from prefectlite import Flow, Parameter, Task, flatten, task, unmapped
 from prefectlite.core.conversion import as_task, holds_task
 from prefectlite.core.edge import Edge
+from prefectlite.engine.results import PrefectResult
 from prefectlite.tasks.core import collections, operators
 from prefectlite.tasks.core.constants import Constant
 
@@ -232,6 +233,18 @@ class TestOperators:
         assert Edge(one, made, "task_result") in flow.edges
         if key is not one:
             assert flow.constants == {made: {"key": key}}
+
+    def test_items_take_the_result_and_checkpoint(self) -> None:
+        plain, named = PrefectResult(), PrefectResult(location="{task_name}")
+        with Flow("f"):
+            for result in (plain, named):
+                whole = one.copy(result=result, checkpoint=False)
+                assert whole["key"].result is result
+                assert whole["key"].checkpoint is False
+            # at one location the item would take the place of the whole
+            assert one.copy(result=PrefectResult(location="1"))["key"].result is None
+            assert Task(target="1", result=plain)["key"].result is None
+            assert one["key"].result is None
 
     def test_unpacking(self) -> None:
         pair = one.copy(nout=2)

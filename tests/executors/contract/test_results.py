@@ -165,6 +165,21 @@ def test_a_target_that_is_there_is_used_without_checkpointing(
     assert not (tmp_path / "1.pkl").exists()
 
 
+@pytest.mark.parametrize("setting", [None, True])
+def test_items_are_stored_where_all_values_are(
+    executor: Executor, tmp_path: Path, setting: bool | None
+) -> None:
+    store = LocalResult(dir=str(tmp_path), location="{task_name}.pkl")
+    with Flow("items") as flow:
+        item = task(lambda: {"a": 1}, name="whole", result=store)()["a"]
+    with set_temporary_config({"flows.checkpointing": setting}):
+        state = run(flow, executor)
+    assert state.result[item].result == 1
+    assert type(state.result[item]._result) is LocalResult
+    items = ["whole['a'].pkl"] if setting else []
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.pkl", *items}
+
+
 def test_the_flows_result_is_for_tasks_without_their_own(
     executor: Executor, tmp_path: Path
 ) -> None:
