@@ -189,11 +189,13 @@ def _value(
 ) -> Iterator[Problem]:
     name = node.name if index is None else f"{node.name}[{index}]"
     state, message = told.get("state", "Mapped"), told.get("message")
+    # a map over what failed has no elements, and says that it has nothing to map over
+    as_a_whole = node.mapped and index is None
     if isinstance(right, Failure):
         if right.is_cause:
             if state != "Failed" or f"'{name}'" not in str(message):
                 yield Problem(LOST, f"{name} should fail by name: {state}, {message}")
-        elif state != "TriggerFailed":
+        elif state not in (("TriggerFailed", "Failed") if as_a_whole else ("TriggerFailed",)):
             yield Problem(WRONG, f"{name} should be TriggerFailed: {state}, {message}")
     elif state not in GOOD_STATES:
         yield Problem(LOST, f"{name}: {state}, {message}")
