@@ -412,7 +412,17 @@ class DaskExecutor(Executor):
 
     def retry(self, futures: Iterable[Future[Any]]) -> None:
         """Have failed futures made again, with those they failed for."""
-        self._client.retry(list(futures))
+        client, keys = self._client, [future.key for future in futures]
+
+        async def retry() -> None:
+            for key in await client.scheduler.retry(keys=keys, client=client.id):
+                # among what they failed for may be what nobody holds any more, of which
+                # `client.retry` makes an error
+                held = client.futures.get(key)
+                if held is not None:
+                    held.retry()
+
+        client.sync(retry)
 
     def cancel(self, futures: Iterable[Future[Any]]) -> None:
         """Have nobody run these futures any more."""

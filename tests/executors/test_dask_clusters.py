@@ -273,3 +273,22 @@ def test_raise_on_exception_lets_the_tasks_error_through(kind: str) -> None:
         flow.run(executor=started_executor(kind))
     fine, made = doubling()
     assert run(fine, started_executor(kind)).result[made].result == [0, 4, 8, 12, 16]
+
+
+def _fails_at_first(path: str) -> int:
+    if Path(path).exists():
+        return 5
+    Path(path).touch()
+    raise ValueError("only at first")
+
+
+def test_what_failed_is_made_again_with_what_nobody_holds_any_more(tmp_path: Path) -> None:
+    executor = started_executor("dask")
+    assert isinstance(executor, DaskExecutor)
+    with executor.start():
+        cause = executor.submit(_fails_at_first, str(tmp_path / "tried"))
+        after = executor.submit(abs, cause)
+        assert isinstance(after.exception(), ValueError)
+        del cause
+        executor.retry([after])
+        assert executor.wait(after) == 5
