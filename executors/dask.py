@@ -413,9 +413,10 @@ class DaskExecutor(Executor):
     def retry(self, futures: Iterable[Future[Any]]) -> None:
         """Have failed futures made again, with those they failed for."""
         client, keys = self._client, [future.key for future in futures]
+        scheduler: Any = client.scheduler
 
         async def retry() -> None:
-            for key in await client.scheduler.retry(keys=keys, client=client.id):
+            for key in await scheduler.retry(keys=keys, client=client.id):
                 # among what they failed for may be what nobody holds any more, of which
                 # `client.retry` makes an error
                 held = client.futures.get(key)
