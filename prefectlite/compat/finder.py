@@ -125,6 +125,7 @@ def _complete(module: ModuleType, name: str) -> None:
         else:
             value = missing_class(full)
         setattr(module, short, value)
+    _find_later(module, name)
     for full, place in REEXPORTED.items():
         head, _, short = full.rpartition(".")
         if head == name and not hasattr(module, short):
@@ -138,6 +139,29 @@ def _complete(module: ModuleType, name: str) -> None:
             if full in MOVED and hasattr(module, "__path__"):
                 continue
             sys.modules.setdefault(f"{ALIAS}.{full}", importlib.import_module(real_name(full)))
+
+
+def _find_later(module: ModuleType, name: str) -> None:
+    """Let what has moved away from a module be its attribute, as what Prefect itself imports is."""
+    before = module.__dict__.get("__getattr__")
+    moved = {full.rpartition(".")[2]: place for full, place in MOVED.items() if _is_in(name, full)}
+    if not moved or getattr(before, "finds_moved", False):
+        return
+
+    def find(attribute: str) -> object:
+        if attribute in moved:
+            return importlib.import_module(f"{PACKAGE}.{moved[attribute]}")
+        if before is not None:
+            return before(attribute)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {attribute!r}")
+
+    find.finds_moved = True  # type: ignore[attr-defined]
+    module.__dict__["__getattr__"] = find
+
+
+def _is_in(name: str, full: str) -> bool:
+    head, _, short = full.rpartition(".")
+    return head == name and bool(short)
 
 
 # Lower-case names that are no modules.

@@ -192,6 +192,14 @@ class MissingModule(types.ModuleType):
 _STAR = {
     "storage": "Azure Bitbucket CodeCommit Docker GCS Git GitHub GitLab Local Module S3 Storage "
     "Webhook",
+    "artifacts": "create_link create_link_artifact create_markdown create_markdown_artifact "
+    "delete_artifact update_link update_link_artifact update_markdown update_markdown_artifact",
+    "backend": "FlowRunView FlowView TaskRunView TenantView delete_key get_key_value list_keys "
+    "set_key_value create_link_artifact create_markdown_artifact delete_artifact "
+    "update_link_artifact update_markdown_artifact",
+    "client": "Client Secret",
+    "tasks.prefect": "CancelFlowRun RenameFlowRun StartFlowRun create_flow_run "
+    "get_task_run_result wait_for_flow_run",
     "run_configs": "DockerRun ECSRun KubernetesRun LocalRun RunConfig UniversalRun VertexRun",
 }
 

@@ -117,12 +117,18 @@ PUBLIC: dict[str, str] = {
     "utilities.tasks": "apply_map as_task defaults_from_attrs pause_task tags task",
 }
 
+_HANDLERS = (
+    "azure_result_handler constant_result_handler gcs_result_handler json_result_handler "
+    "local_result_handler result_handler s3_result_handler secret_result_handler"
+)
+
 # Modules that are found under another path here.
 MOVED: dict[str, str] = {
     "client.secrets": "compat.secrets",
     "engine.executors": "executors",
     "engine.result.base": "engine.result",
     "engine.result_handlers": "compat.result_handlers",
+    **{f"engine.result_handlers.{kind}": "compat.result_handlers" for kind in _HANDLERS.split()},
     "tasks.database": "compat.sqlite_tasks",
     "tasks.database.sqlite": "compat.sqlite_tasks",
     "tasks.files": "compat.file_tasks",
@@ -173,9 +179,9 @@ NAMES: dict[str, Entry] = {
         "prefectlite's own configuration: PREFECTLITE__ variables and ~/.prefectlite/config.toml; "
         "what was set for Prefect is read when asked for (see the page on the import alias)"
     ),
-    "config.cloud": _missing(_NO_SERVER + "These keys do not exist"),
-    "config.server": _missing(_NO_SERVER + "These keys do not exist"),
-    "config.backend": _missing(_NO_SERVER + "This key does not exist"),
+    "config.cloud": _ignored(f"{_NO_SERVER}With the import alias these keys can be read and set"),
+    "config.server": _ignored(f"{_NO_SERVER}With the import alias these keys can be read and set"),
+    "config.backend": _ignored(f"{_NO_SERVER}With the import alias this key can be read and set"),
     "configuration.ENV_VAR_PREFIX": _different("`PREFECTLITE`"),
     "configuration.USER_CONFIG": _different("`~/.prefectlite/config.toml`"),
     "configuration.BACKEND_CONFIG": _different("read where it exists; nothing here writes it"),

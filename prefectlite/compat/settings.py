@@ -15,7 +15,7 @@ from prefectlite.configuration import (
     process_task_defaults,
     string_to_type,
 )
-from prefectlite.utilities.collections import merge_dicts
+from prefectlite.utilities.collections import as_nested_dict, merge_dicts
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import configure_extra_loggers, configure_logging
 
@@ -25,6 +25,33 @@ PREFECT_PREFIX = "PREFECT"
 PREFECT_CONFIG = "~/.prefect/config.toml"
 CHECKPOINTING = f"{PREFECT_PREFIX}__FLOWS__CHECKPOINTING"
 
+
+# What says where a server is: files read and set it.
+SERVER_KEYS: dict[str, Any] = {
+    "backend": "cloud",
+    "cloud": {
+        "api": "https://api.prefect.io",
+        "api_key": "",
+        "endpoint": "https://api.prefect.io",
+        "graphql": "https://api.prefect.io/graphql",
+        "heartbeat_interval": 30.0,
+        "heartbeat_mode": "process",
+        "request_timeout": 15,
+        "send_flow_run_logs": True,
+        "tenant_id": "",
+        "use_local_secrets": True,
+        "agent": {"auth_token": "", "labels": [], "level": "INFO", "name": "agent"},
+    },
+    "server": {
+        "endpoint": "http://localhost:4200",
+        "host": "http://localhost",
+        "port": 4200,
+        "ui": {"endpoint": "http://localhost:8080", "host": "http://localhost", "port": 8080},
+    },
+}
+
+# The keys that were added to the configuration, and whether checkpoints were turned off.
+_added: set[str] = set()
 _defaults_taken = False
 
 
@@ -55,12 +82,17 @@ def read_settings() -> None:
 
 
 def take_defaults() -> None:
-    """Let nothing be checkpointed where nobody has decided on it, as in Prefect 1.
+    """Add the keys of a server; let nothing be checkpointed where nobody has decided on it.
 
-    Files that were written for it name stores that were never used on the machine where they were
-    tried. Who has set the variable of Prefect's has decided: results of a task's own are stored.
+    Both as in Prefect 1. Files that were written for it name stores that were never used on the
+    machine where they were tried. Who has set the variable of Prefect's has decided: results of a
+    task's own are stored.
     """
     global _defaults_taken
+    for key, value in SERVER_KEYS.items():
+        if key not in prefectlite.config:
+            prefectlite.config[key] = as_nested_dict(value, type(prefectlite.config))
+            _added.add(key)
     flows = prefectlite.config.flows
     if flows.checkpointing is None and not string_to_type(os.environ.get(CHECKPOINTING, "")):
         flows.checkpointing = False
@@ -70,6 +102,8 @@ def take_defaults() -> None:
 def restore_defaults() -> None:
     """Undo :func:`take_defaults`."""
     global _defaults_taken
+    while _added:
+        prefectlite.config.pop(_added.pop(), None)
     if _defaults_taken:
         _defaults_taken = False
         if prefectlite.config.flows.checkpointing is False:

@@ -57,6 +57,10 @@ def test_every_public_name_is_there(module: str) -> None:
             "prefect.engine.results.local_result:LocalResult",
             "prefectlite.engine.results:LocalResult",
         ),
+        (
+            "prefect.engine.result_handlers.local_result_handler:LocalResultHandler",
+            "prefectlite.compat.result_handlers:LocalResultHandler",
+        ),
         ("prefect.client:Secret", "prefectlite.compat.secrets:Secret"),
         ("prefect.client.secrets:Secret", "prefectlite.compat.secrets:Secret"),
         ("prefect.tasks.secrets.base:PrefectSecret", "prefectlite.tasks.secrets:PrefectSecret"),
@@ -277,6 +281,22 @@ def test_nothing_is_checkpointed_by_default(
     assert load("prefect").config.flows.checkpointing is expected
     compat.uninstall()
     assert prefectlite.config.flows.checkpointing is None
+
+
+def test_keys_of_a_server_can_be_read_and_set() -> None:
+    config = load("prefect").config
+    assert config.cloud.api.startswith("https://")
+    config.cloud.use_local_secrets = False
+    assert config.get("server").endpoint
+    assert config.backend == "cloud"
+    compat.uninstall()
+    assert {"cloud", "server", "backend"}.isdisjoint(prefectlite.config)
+
+
+def test_modules_that_moved_are_attributes() -> None:
+    assert load("prefect").tasks.files.Copy is load("prefect.tasks.files:Copy")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        load("prefect").tasks.nothing
 
 
 def test_result_handlers_make_results() -> None:

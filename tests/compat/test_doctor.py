@@ -51,7 +51,7 @@ def found() -> dict[tuple[int, str], str]:
         (15, "prefect.Flow.storage", "ignored"),
         (17, "prefect.Flow.register", "ignored"),
         (18, "prefect.engine.state.Success", "same"),
-        (18, "prefect.config.cloud.api", "missing"),
+        (18, "prefect.config.cloud.api", "ignored"),
         (18, "prefect.__version__", "different"),
         (19, "prefect.utilities.logging.get_logger", "different"),
     ],
