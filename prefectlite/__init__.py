@@ -113,4 +113,4 @@ def __dir__() -> list[str]:
 
 if os.environ.get("PREFECTLITE_AS_PREFECT") == "1":
     # This process was started by one in which `import prefect` is prefectlite.
-    importlib.import_module("prefectlite.compat").install()
+    importlib.import_module("prefectlite.compat").join()

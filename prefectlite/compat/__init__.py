@@ -89,6 +89,16 @@ def install(settings: bool | None = None) -> None:
     adapt_flow()
 
 
+def join() -> None:
+    """Install the alias in a process that another one with it has started.
+
+    What has to be settled before the user's code is settled at once: that code may refer to
+    prefectlite's modules by their own names, and never import ``prefect``.
+    """
+    install()
+    _finder.before_first()
+
+
 def uninstall() -> None:
     """Undo :func:`install`, for tests: modules imported as ``prefect`` stay with who has them."""
     global _finder
@@ -161,4 +171,4 @@ class Installed:
     """An object whose unpickling installs the alias: the first thing that a worker is sent."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return install, ()
+        return join, ()

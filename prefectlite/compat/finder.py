@@ -69,7 +69,13 @@ class AliasFinder(MetaPathFinder):
     """
 
     def __init__(self, before_first: Callable[[], None]) -> None:
-        self._before_first = before_first
+        self._before_first: Callable[[], None] | None = before_first
+
+    def before_first(self) -> None:
+        """Do what is to be done before ``prefect`` is imported, unless it has been done."""
+        todo, self._before_first = self._before_first, None
+        if todo is not None:
+            todo()
 
     def find_spec(
         self,
@@ -95,7 +101,7 @@ class AliasFinder(MetaPathFinder):
         )
 
     def _package(self) -> ModuleType:
-        self._before_first()
+        self.before_first()
         return importlib.import_module(PACKAGE)
 
     @staticmethod

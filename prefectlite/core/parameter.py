@@ -120,7 +120,11 @@ class DateTimeParameter(Parameter):
         required: bool = True,
         tags: Iterable[str] | None = None,
     ) -> None:
+        from prefectlite.engine.results import PrefectResult
+        from prefectlite.engine.serializers import DateTimeSerializer
+
         super().__init__(name=name, default=default, required=required, tags=tags)
+        self.result = PrefectResult(serializer=DateTimeSerializer())
 
     def run(self) -> Any:
         """Return the date and time as a ``pendulum.DateTime``, or None if there is none."""

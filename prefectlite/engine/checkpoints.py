@@ -27,7 +27,7 @@ def is_checkpointed(run: TaskRun) -> bool:
     with a result, the flow's included; false: none. `checkpoint=False` on a task: never.
     """
     task, setting = run.planned.task, run.scope.checkpointing
-    if task.checkpoint is False or setting is False or isinstance(task, DateTimeParameter):
+    if task.checkpoint is False or setting is False:
         return False
     if setting is None:
         if isinstance(task, Parameter) or task.inherits_result:
@@ -47,7 +47,9 @@ def store(run: TaskRun, value: Any) -> State:
     if result is None:
         # a Result that a task returns is its value, not what holds it
         return Success(SUCCEEDED, Result(value) if isinstance(value, Result) else value)
-    if not is_checkpointed(run):
+    # that no date was given is nothing a date could be read from
+    no_date = value is None and isinstance(run.planned.task, DateTimeParameter)
+    if no_date or not is_checkpointed(run):
         return Success(SUCCEEDED, result.from_value(value))
     result = _with_place(run, result)
     try:
