@@ -17,6 +17,7 @@ REQUIREMENTS = (
     "marshmallow==3.14.1",
     "marshmallow-oneofschema==3.0.1",
     "pendulum<3",
+    "pandas",
     "setuptools<70",
 )
 PYTHONS = ("python3.9", "python3.10", "python3.8")

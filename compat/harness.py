@@ -267,7 +267,10 @@ def describe_flow(flow: Any, state: Any) -> Any:
 _NOISE = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "<address>"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d[Tt]\d\d[:-]\d\d[:-]\d\d[-.0-9]*[+-]\d\d[:-]\d\d"), "<time>"),
+    (
+        re.compile(r"\b\d{4}-\d\d-\d\d[Tt ]\d\d[:-]\d\d[:-]\d\d[-.0-9]*(?:Z|[+-]\d\d[:-]\d\d)"),
+        "<time>",
+    ),
     (re.compile(r"inproc://[\d.]+/\d+/\d+"), "<scheduler>"),
 )
 

@@ -23,11 +23,16 @@ def moment(*parts: int, tz: str = "UTC") -> Any:
 
 def described(events: Any) -> list[Any]:
     return [
-        [e.start_time.isoformat(), e.parameter_defaults, e.labels]
+        [_shown(e.start_time), e.parameter_defaults, e.labels]
         if hasattr(e, "start_time")
-        else e.isoformat()
+        else _shown(e)
         for e in events
     ]
+
+
+def _shown(at: Any) -> str:
+    # not as ISO 8601, which is taken out of observations
+    return str(at.strftime("%Y-%m-%d at %H:%M:%S.%f %z"))
 
 
 def first(clock: Any, after: Any, n: int = 6) -> list[Any]:

@@ -7,7 +7,19 @@ from typing import Any
 
 from compat.harness import case, plain
 
-OURS = ("batch_size", "fuse", "result_handler", "readers")
+OURS = {
+    "annotations",
+    "associative",
+    "batch_size",
+    "fuse",
+    "max_in_flight",
+    "readers",
+    "reconnect",
+    "result_handler",
+    "task_concurrency",
+    "timeout_method",
+    "worker_timeout",
+}
 
 
 def _parameters(function: Any) -> Any:
@@ -29,9 +41,7 @@ def _signatures(p: Any, module: str, *names: str) -> Any:
         owner = None
         for part in name.split("."):
             owner, target = target, getattr(target, part)
-        if isinstance(target, property) or isinstance(
-            inspect.getattr_static(owner, part), property
-        ):
+        if isinstance(owner, type) and isinstance(inspect.getattr_static(owner, part), property):
             found[name] = "property"
         else:
             found[name] = _parameters(target)

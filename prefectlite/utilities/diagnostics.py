@@ -67,6 +67,7 @@ def system_information() -> dict[str, Any]:
     return {
         "system_information": {
             "platform": platform.platform(),
+            "prefect_backend": "none",
             "prefectlite_version": _version.__version__,
             "python_version": platform.python_version(),
         }
