@@ -191,7 +191,7 @@ class DaskExecutor(Executor):
             stack.callback(self._disconnect)
             if self.address:
                 check_versions(self.client)
-            if self.client.dashboard_link:
+            elif self.client.dashboard_link:
                 logger.info("The Dask dashboard is available at %s", self.client.dashboard_link)
             if self.performance_report_path:
                 if importlib.util.find_spec("bokeh") is None:

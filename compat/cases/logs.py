@@ -69,7 +69,10 @@ def _signal_records(p: Any, run: Any, name: str) -> Any:
         p.task(go)()
     with run.logs() as records:
         run.runner_state(flow)
-    return records
+    if run.executor_name == "local":
+        return records
+    # what a worker writes and what is written of it come by two ways
+    return sorted(records, key=lambda record: ("signal raised" in record[2], record))
 
 
 @case
@@ -201,7 +204,7 @@ def record_attributes(p: Any, run: Any) -> Any:
         run.state(flow)
     finally:
         logger.removeHandler(handler)
-    return seen
+    return seen if run.executor_name == "local" else sorted(seen, key=repr)
 
 
 @case

@@ -193,7 +193,7 @@ class FlowRunner(Runner):
         except Exception as error:
             if run_context.get("raise_on_exception"):
                 raise
-            self.flow.logger.exception("Unexpected error occured in FlowRunner: %r", error)
+            self.logger.exception("Unexpected error: %r", error)
             return Failed(f"Unexpected error: {error!r}", result=error)
         return self._final_state(running, run)
 
@@ -221,7 +221,7 @@ class FlowRunner(Runner):
         try:
             replaced = handler(flow, final, states)
         except Exception as error:
-            flow.logger.exception("Unexpected error occured in FlowRunner: %r", error)
+            self.logger.exception("Unexpected error: %r", error)
             return Failed(f"Unexpected error: {error!r}", result=error)
         if replaced is not None and replaced is not final:
             if replaced._held is None:
@@ -509,6 +509,8 @@ def _run_once(
     kwargs.setdefault("state", Scheduled())
     state: State = runner.run(parameters=parameters, context=values, **kwargs)
     known_caches.update(caches)
+    if isinstance(state.result, Exception):
+        flow.logger.error("Unexpected error occured in FlowRunner: %r", state.result)
     if isinstance(state.result, dict):
         for task in flow.tasks_in_order_of_adding():
             if task in state.result:
