@@ -88,6 +88,7 @@ class DaskExecutor(Executor):
         performance_report_path: str | None = None,
         disable_cancellation_event: bool = False,
         watch_worker_status: bool | None = None,
+        *,
         batch_size: int | str | None = None,
         worker_timeout: float | None = None,
         reconnect: float | None = None,
@@ -106,7 +107,7 @@ class DaskExecutor(Executor):
         self.debug = config.debug if debug is None else debug
         self.client_kwargs = {"set_as_default": False, **(client_kwargs or {})}
         self.cluster_kwargs = dict(cluster_kwargs or {})
-        self.adapt_kwargs = adapt_kwargs
+        self.adapt_kwargs = adapt_kwargs if address else dict(adapt_kwargs or {})
         self.performance_report_path = performance_report_path
         self.disable_cancellation_event = disable_cancellation_event
         self.watch_worker_status = True if watch_worker_status is None else watch_worker_status
@@ -117,9 +118,6 @@ class DaskExecutor(Executor):
             if self.cluster_class is distributed.LocalCluster:
                 level = logging.WARNING if self.debug else logging.CRITICAL
                 self.cluster_kwargs.setdefault("silence_logs", level)
-                if not {"host", "interface"} & self.cluster_kwargs.keys():
-                    # Dask's own default is a dashboard that every machine of the network reaches
-                    self.cluster_kwargs.setdefault("dashboard_address", LOCAL_DASHBOARD)
         if reconnect and not address:
             raise ValueError(
                 "`reconnect` needs the `address` of a scheduler: that of a cluster that is started "
@@ -163,8 +161,8 @@ class DaskExecutor(Executor):
     def _client(self) -> Client:
         if self.client is None:
             raise ExecutorNotStartedError(
-                "This DaskExecutor has no cluster yet: use it inside `with executor.start():`, "
-                "or hand it to flow.run(executor=...), which does that."
+                "This executor has not been started. Use it inside `with executor.start():`, or "
+                "hand it to flow.run(executor=...), which does that."
             )
         return self.client
 
@@ -205,6 +203,13 @@ class DaskExecutor(Executor):
                 stack.enter_context(report)
             yield self
 
+    def _cluster_arguments(self) -> dict[str, Any]:
+        is_local = self.cluster_class is distributed.LocalCluster
+        if not is_local or {"host", "interface"} & self.cluster_kwargs.keys():
+            return self.cluster_kwargs
+        # Dask's own default is a dashboard that every machine of the network reaches
+        return {"dashboard_address": LOCAL_DASHBOARD, **self.cluster_kwargs}
+
     @contextmanager
     def _start_cluster(self) -> Iterator[Any]:
         assert self.cluster_class is not None
@@ -212,15 +217,15 @@ class DaskExecutor(Executor):
             # that another dashboard has the usual port is no matter of the flow
             warnings.filterwarnings("ignore", message="Port 8787 is already in use")
             warnings.filterwarnings("ignore", message="(?s).*Port .* is already in use")
-            cluster = self.cluster_class(**self.cluster_kwargs)
+            cluster = self.cluster_class(**self._cluster_arguments())
         patience = {}
-        if self.adapt_kwargs is None:
+        if not self.adapt_kwargs:
             # a cluster of a fixed size gives a worker up that takes long to start again, and does
             # not replace it: on a busy machine a few workers that died would end all of it
             patience["distributed.deploy.lost-worker-timeout"] = LOST_WORKER_PATIENCE
         try:
             with dask.config.set(patience):
-                if self.adapt_kwargs is not None:
+                if self.adapt_kwargs:
                     cluster.adapt(**self.adapt_kwargs)
                 yield cluster
         except BaseException:

@@ -11,13 +11,20 @@ from prefectlite.executors.base import Executor, Kind
 from prefectlite.executors.process_pool import ProcessPool
 from prefectlite.executors.thread_pool import ThreadPool
 
+# Dask's names of its schedulers, and what it takes them for
+_SCHEDULERS = {
+    "threads": "threads",
+    "threading": "threads",
+    "processes": "processes",
+    "multiprocessing": "processes",
+    "sync": "synchronous",
+    "synchronous": "synchronous",
+    "single-threaded": "synchronous",
+}
 _KINDS: dict[str, Kind] = {
     "threads": "threads",
     "processes": "processes",
-    "multiprocessing": "processes",
-    "sync": "inline",
     "synchronous": "inline",
-    "single-threaded": "inline",
 }
 
 
@@ -29,8 +36,8 @@ class LocalDaskExecutor(Executor):
     and compute `dask.delayed` objects.
 
     Args:
-        scheduler: "threads", "processes" ("multiprocessing" is the same), or "sync"
-            ("synchronous" and "single-threaded" are the same).
+        scheduler: "threads" ("threading" is the same), "processes" ("multiprocessing"), or "sync"
+            ("synchronous", "single-threaded").
         **kwargs: `num_workers` says how many threads or processes; one for each processor by
             default. All are handed to `dask.compute` by `wait`.
 
@@ -45,18 +52,18 @@ class LocalDaskExecutor(Executor):
 
     def __init__(self, scheduler: str = "threads", **kwargs: Any) -> None:
         super().__init__()
-        kind = _KINDS.get(scheduler.lower()) if isinstance(scheduler, str) else None
-        if kind is None:
+        known = _SCHEDULERS.get(scheduler.lower()) if isinstance(scheduler, str) else None
+        if known is None:
             raise ValueError(
-                f"LocalDaskExecutor has no scheduler {scheduler!r}; it has "
-                f"{', '.join(repr(name) for name in _KINDS)}."
+                f"Unknown scheduler {scheduler!r}: LocalDaskExecutor has "
+                f"{', '.join(repr(name) for name in _SCHEDULERS)}."
             )
         workers = kwargs.get("num_workers")
         if workers is not None and (not isinstance(workers, int) or workers < 1):
             raise ValueError(f"num_workers must be a positive integer, not {workers!r}.")
-        self.scheduler = scheduler
-        self.kwargs = kwargs
-        self._kind: Kind = kind
+        self.scheduler = known
+        self.kwargs = self.dask_config = kwargs
+        self._kind: Kind = _KINDS[known]
         self._pool: ThreadPool | None = None
         self.processes: ProcessPool | None = None
 

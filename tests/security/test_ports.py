@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,10 +111,10 @@ def test_a_temporary_cluster_stays_on_this_machine(tmp_path: Path) -> None:
 def test_whoever_names_a_host_chooses_where_the_dashboard_is() -> None:
     from prefectlite.executors import DaskExecutor
 
-    local = DaskExecutor(cluster_kwargs={"n_workers": 1})
-    assert local.cluster_kwargs["dashboard_address"] == "127.0.0.1:8787"
-    assert (
-        "dashboard_address" not in DaskExecutor(cluster_kwargs={"host": "10.0.0.1"}).cluster_kwargs
-    )
-    own = DaskExecutor(cluster_kwargs={"dashboard_address": ":0"})
-    assert own.cluster_kwargs["dashboard_address"] == ":0"
+    def dashboard(**cluster_kwargs: Any) -> Any:
+        executor = DaskExecutor(cluster_kwargs=cluster_kwargs)
+        return executor._cluster_arguments().get("dashboard_address")
+
+    assert dashboard(n_workers=1) == "127.0.0.1:8787"
+    assert dashboard(host="10.0.0.1") is None
+    assert dashboard(dashboard_address=":0") == ":0"

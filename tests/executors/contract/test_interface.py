@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 import operator
 import os
 import pickle
@@ -166,13 +167,29 @@ def test_the_base_class_says_what_is_missing() -> None:
 
 @pytest.mark.parametrize("scheduler", ["nothing", "", 5, None])
 def test_local_dask_refuses_an_unknown_scheduler(scheduler: object) -> None:
-    with pytest.raises(ValueError, match="'threads', 'processes'"):
+    with pytest.raises(ValueError, match=r"Unknown scheduler .*'threads'.*'processes'"):
         LocalDaskExecutor(scheduler=scheduler)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("scheduler", ["Threads", "multiprocessing", "synchronous"])
-def test_local_dask_knows_dasks_names(scheduler: str) -> None:
-    assert LocalDaskExecutor(scheduler=scheduler).scheduler == scheduler
+@pytest.mark.parametrize(
+    ("scheduler", "meant"),
+    [
+        ("Threads", "threads"),
+        ("threading", "threads"),
+        ("multiprocessing", "processes"),
+        ("sync", "synchronous"),
+        ("single-threaded", "synchronous"),
+    ],
+)
+def test_local_dask_knows_dasks_names(scheduler: str, meant: str) -> None:
+    assert LocalDaskExecutor(scheduler=scheduler).scheduler == meant
+
+
+def test_what_a_dask_executor_was_given() -> None:
+    executor = DaskExecutor(cluster_kwargs={"n_workers": 1})
+    assert executor.cluster_kwargs == {"n_workers": 1, "silence_logs": logging.CRITICAL}
+    assert executor.adapt_kwargs == {}
+    assert DaskExecutor(debug=True).cluster_kwargs == {"silence_logs": logging.WARNING}
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2"])
