@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefectlite.compat import PREFECT_VERSION
 from prefectlite.compat.names import Entry, lookup
@@ -136,8 +137,51 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Name(self, node: ast.Name) -> None:
         dotted = self._names.get(node.id)
-        if dotted and isinstance(node.ctx, ast.Load):
+        if isinstance(node.ctx, ast.Store):
+            self._names.pop(node.id, None)
+        elif dotted and isinstance(node.ctx, ast.Load):
             self._note(node.lineno, dotted)
+
+    def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+        """Its arguments are no names of Prefect, and what it imports is its own."""
+        arguments = node.args
+        around: list[ast.AST] = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
+        if not isinstance(node, ast.Lambda):
+            around += node.decorator_list
+        for part in around:
+            self.visit(part)
+        outer, self._names = self._names, dict(self._names)
+        body = [node.body] if isinstance(node, ast.Lambda) else node.body
+        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        for argument in [*named, arguments.vararg, arguments.kwarg]:
+            if argument is not None:
+                if argument.annotation is not None:
+                    self.visit(argument.annotation)
+                self._names.pop(argument.arg, None)
+        if not isinstance(node, ast.Lambda) and node.returns is not None:
+            self.visit(node.returns)
+        for part in body:
+            self.visit(part)
+        self._names = outer
+
+    visit_FunctionDef = _visit_function  # noqa: N815 - the names that ast.NodeVisitor asks for
+    visit_AsyncFunctionDef = _visit_function  # noqa: N815
+    visit_Lambda = _visit_function  # noqa: N815
+
+    def _visit_comprehension(self, node: Any) -> None:
+        """Its names are its own, and are made before they are used."""
+        outer, self._names = self._names, dict(self._names)
+        for generator in node.generators:
+            self.visit(generator)
+        for part in ("key", "value", "elt"):
+            if hasattr(node, part):
+                self.visit(getattr(node, part))
+        self._names = outer
+
+    visit_ListComp = _visit_comprehension  # noqa: N815
+    visit_SetComp = _visit_comprehension  # noqa: N815
+    visit_DictComp = _visit_comprehension  # noqa: N815
+    visit_GeneratorExp = _visit_comprehension  # noqa: N815
 
     def _is_flow(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Call):
@@ -158,7 +202,11 @@ class _Reader(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         if self._is_flow(node.value) and isinstance(node.value, ast.Call):
             self._flows.update(t.id for t in node.targets if isinstance(t, ast.Name))
-        self.generic_visit(node)
+        self.visit(node.value)
+        for target in node.targets:
+            # a name for what could not be imported: `except ImportError: Client = None`
+            if not (isinstance(target, ast.Name) and isinstance(node.value, ast.Constant)):
+                self.visit(target)
 
     def visit_With(self, node: ast.With) -> None:
         for item in node.items:

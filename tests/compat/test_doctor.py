@@ -96,3 +96,32 @@ def test_the_table(name: str, status: str) -> None:
     entry = lookup(name)
     assert entry is not None
     assert entry.status == status
+
+
+SHADOWED = """from prefect import task, case
+
+
+def notify(task, old, new):
+    print(task.name, new)
+
+
+@task
+def load(case=5):
+    return [case for case in range(3)] + [(lambda task: task.x)(case)]
+
+
+for task in [1]:
+    print(task.real)
+"""
+
+
+def test_other_things_of_the_same_name_are_none_of_prefects() -> None:
+    found = [(finding.line, finding.name) for finding in examine(SHADOWED)]
+    assert found == [(1, "prefect.case"), (1, "prefect.task"), (8, "prefect.task")]
+
+
+def test_what_could_not_be_imported_counts_where_it_is_used() -> None:
+    source = (
+        "try:\n    from prefect import Client\nexcept ImportError:\n    Client = None\nClient()\n"
+    )
+    assert [finding.line for finding in examine(source)] == [2, 5]

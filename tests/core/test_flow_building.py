@@ -314,3 +314,14 @@ class TestEdge:
     )
     def test_identifiers(self, string: str, valid: bool) -> None:
         assert is_valid_identifier(string) is valid
+
+
+def test_a_run_that_broke_is_told_by_the_flow(caplog: pytest.LogCaptureFixture) -> None:
+    def breaks(flow: Flow, old: Any, new: Any) -> None:
+        raise ZeroDivisionError
+
+    state = Flow("f", state_handlers=[breaks]).run()
+    assert state is not None
+    assert state.is_failed()
+    told = [record.name for record in caplog.records if record.levelname == "ERROR"]
+    assert told == ["prefectlite.FlowRunner", "prefectlite.f"]

@@ -16,6 +16,7 @@ from prefectlite.core.task import NoDefault
 from prefectlite.engine.results import PrefectResult
 from prefectlite.engine.signals import FAIL
 from prefectlite.exceptions import ParameterError
+from prefectlite.utilities.configuration import set_temporary_config
 
 
 @task
@@ -95,6 +96,19 @@ class TestParameter:
 
 
 class TestDateTimeParameter:
+    @pytest.mark.parametrize(
+        ("given", "location"), [("2020-01-01", "2020-01-01T00:00:00Z"), (None, None)]
+    )
+    def test_is_kept_as_text(self, given: str | None, location: str | None) -> None:
+        with Flow("f") as flow:
+            since = DateTimeParameter("since", required=False)
+            flow.add_task(since)
+        with set_temporary_config({"flows.checkpointing": True}):
+            state = flow.run(since=given)
+        assert state is not None
+        assert state.result[since].is_successful()
+        assert state.result[since]._result.location == location
+
     def run(self, value: Any) -> Any:
         with prefectlite.context(parameters={"p": value}):
             return DateTimeParameter("p").run()
