@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from compat.harness import case, describe, plain, raises
+from compat.harness import captured_logs, case, describe, plain, raises
 
 
 def _messages(function: Any) -> Any:
@@ -170,3 +170,12 @@ def items_take_the_result_of_the_whole(p: Any, run: Any, folder: str) -> Any:
         [type(state.result[t]._result).__name__ for t in (item, parameter)],
         item.checkpoint,
     ]
+
+
+@case
+def logs_of_a_task_runner(p: Any) -> Any:
+    runner = p.module("engine.task_runner").TaskRunner(p.task(lambda: 1, name="t"))
+    with captured_logs(p) as records:
+        runner.run(context={"map_index": 3})
+        runner.run(state=p.engine.state.Success())
+    return records

@@ -73,10 +73,32 @@ class TaskRunner(Runner):
             The state the run came to: finished, Retrying, Paused, or `state` as it is where there
             was nothing to do.
         """
-        edges = list(upstream_states or {})
-        planned = self._planned(edges)
-        states = list((upstream_states or {}).values())
+        upstream = dict(upstream_states or {})
         values = {**run_context.__dict__, **(context or {})}
+        # a flow run tells of its task runs itself
+        told, name, map_index = "task_full_name" in values, self.task.name, values.get("map_index")
+        if map_index is not None:
+            name = f"{name}[{map_index}]"
+        if not told:
+            self.logger.info("Task %r: Starting task run...", name)
+        made = self._run(upstream, values, state, is_mapped_parent)
+        if not told:
+            self.logger.info(
+                "Task %r: Finished task run for task with final state: %r",
+                name,
+                type(made).__name__,
+            )
+        return made
+
+    def _run(
+        self,
+        upstream: Mapping[Edge, State],
+        values: Mapping[str, Any],
+        state: State | None,
+        is_mapped_parent: bool,
+    ) -> State:
+        edges, states = list(upstream), list(upstream.values())
+        planned = self._planned(edges)
         if is_mapped_parent:
             return self._parent(planned, states, state)
         scope = RunScope(
@@ -87,8 +109,6 @@ class TaskRunner(Runner):
             in_place=False,
             edges=lambda _: edges,
         )
-        name = values.get("task_full_name", planned.name)
-        self.logger.info("Task %r: Starting task run...", name)
         return run_pipeline(scope, planned, states, values.get("map_index"), state)
 
     def _planned(self, edges: list[Edge]) -> PlannedTask:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from prefectlite import task
+from prefectlite import Flow, task
 from prefectlite.core.edge import Edge
+from prefectlite.engine.flow_runner import FlowRunner
 from prefectlite.engine.state import (
     ClientFailed,
     Failed,
@@ -20,6 +23,23 @@ from prefectlite.engine.state import (
     Success,
 )
 from prefectlite.engine.task_runner import TaskRunner
+from prefectlite.utilities.logging import temporary_logger_config
+
+
+@pytest.fixture
+def records() -> Iterator[list[str]]:
+    """The texts of the log, as they come."""
+    texts: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            texts.append(record.getMessage())
+
+    handler = Keep()
+    with temporary_logger_config(level="INFO") as logger:
+        logger.addHandler(handler)
+        yield texts
+        logger.removeHandler(handler)
 
 
 @task
@@ -77,6 +97,27 @@ def test_a_mapped_task_waits_for_its_upstreams() -> None:
         upstream_states=mapped_over(Retrying()), is_mapped_parent=True
     )
     assert type(state) is Pending
+
+
+def test_both_ends_of_a_run_are_logged(records: list[str]) -> None:
+    TaskRunner(increment).run(context={"map_index": 3})
+    assert records == [
+        "Task 'increment[3]': Starting task run...",
+        "Task 'increment[3]': Finished task run for task with final state: 'Success'",
+    ]
+
+
+def test_a_flow_run_tells_once_of_runs_by_a_runner_of_ones_own(records: list[str]) -> None:
+    class Own(TaskRunner):
+        def run(self, *args: Any, **kwargs: Any) -> State:
+            return super().run(*args, **kwargs)
+
+    with Flow("f") as flow:
+        increment(1)
+    FlowRunner(flow, task_runner_cls=Own).run()
+    assert [text for text in records if "Starting" in text] == [
+        "Task 'increment': Starting task run..."
+    ]
 
 
 def test_a_handler_that_fails_ends_a_mapped_task() -> None:
