@@ -72,7 +72,9 @@ class Callee:
         self.request = dumps((prepare, (self.key, packed, list(held), warm)))
 
 
-def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: str) -> Any:
+def call_apart(
+    callee: Callee, inputs: Mapping[str, Any], seconds: float, name: str, shared: bool = False
+) -> Any:
     """Call a function in another process; kill that process when its time is over.
 
     Args:
@@ -80,6 +82,8 @@ def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: 
         inputs: The keyword arguments.
         seconds: The time the call may take, once the process is up.
         name: The name of the task run, for messages.
+        shared: Whether others have the inputs as well: what the function changes in their lists,
+            dictionaries and sets is then changed here too, when it has come to its end.
 
     Returns:
         What the function returns.
@@ -97,7 +101,7 @@ def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: 
     process = _take()
     try:
         process.prepare(callee)
-        answer = process.call(callee, packed, seconds)
+        answer = process.call(callee, packed, seconds, shared)
     except TimeoutError:
         process.child.kill()
         raise TaskTimeoutSignal("Execution timed out.") from None
@@ -114,12 +118,41 @@ def call_apart(callee: Callee, inputs: Mapping[str, Any], seconds: float, name: 
         process.child.kill()
         raise
     _give_back(process)
+    for changed, value in (pickle.loads(answer.changed) if answer.changed else {}).items():
+        _adopt(inputs[changed], value)
     if answer.kind == "unsendable":
         raise ValueStaysApart(answer.reason)
     value = pickle.loads(answer.packed)
     if isinstance(value, Raised) and answer.kind == "raised":
         raise value.restored()
     return value
+
+
+def _adopt(old: Any, new: Any) -> None:
+    """Make a container equal to another one, as well as the containers in it."""
+    if isinstance(old, list):
+        for position, item in enumerate(old[: len(new)]):
+            if _are_alike(item, new[position]):
+                _adopt(item, new[position])
+                new[position] = item
+        old[:] = new
+    elif isinstance(old, dict):
+        for key, item in old.items():
+            if _are_alike(item, new.get(key)):
+                _adopt(item, new[key])
+                new[key] = item
+        old.clear()
+        old.update(new)
+    elif isinstance(old, set):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, tuple):
+        for item, changed in zip(old, new, strict=True):
+            _adopt(item, changed)
+
+
+def _are_alike(old: Any, new: Any) -> bool:
+    return type(old) is type(new) and isinstance(old, (list, dict, set))
 
 
 # processes
@@ -154,15 +187,15 @@ class _Process:
             raise CannotRunApart(f"it cannot be loaded in another process: {refused}")
         self._prepared.add(callee.key)
 
-    def call(self, callee: Callee, inputs: bytes, seconds: float) -> Answer:
+    def call(self, callee: Callee, inputs: bytes, seconds: float, shared: bool) -> Answer:
         """Have the child call a function that it was prepared for."""
-        request = pickle.dumps((call, (callee.key, inputs, self._around())), protocol=5)
+        request = pickle.dumps((call, (callee.key, inputs, self._around(), shared)), protocol=5)
         answer: Answer = self.child.ask(request, _take_message, seconds)
         if answer.kind == "unknown":
             # it keeps a few functions only
             self._prepared.discard(callee.key)
             self.prepare(callee)
-            return self.call(callee, inputs, seconds)
+            return self.call(callee, inputs, seconds, shared)
         return answer
 
     def _around(self) -> Surroundings:

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from prefectlite.engine.bytecode import codes_within, is_read_only, steps_of
 from prefectlite.engine.process_calls import Callee, CannotRunApart, ValueStaysApart, call_apart
 from prefectlite.engine.reach import Noticeable, Reach, is_plain
 from prefectlite.engine.timeouts import call_with_timeout
@@ -30,8 +29,6 @@ class _Choice:
         self.callee: Callee | None = None
         self.reach: Reach | None = None
         self.why = ""
-        self._read_only: dict[str, bool] = {}
-        self._code = getattr(getattr(function, "__func__", function), "__code__", None)
         try:
             self.reach = Reach(function)
             self.callee = Callee(function, self.reach.whole, self.reach.held)
@@ -49,38 +46,22 @@ class _Choice:
         self.callee, self.why = None, why
 
     def admits(self, inputs: Mapping[str, Any], shares_memory: bool) -> bool:
-        """Whether the inputs are small, and nobody can see what the function does to them."""
+        """Whether the inputs are small, and what the function does to them can be done here too."""
         left = SMALL_BYTES
-        for name, value in inputs.items():
+        for value in inputs.values():
             left -= _size(value)
-            if left < 0:
-                return False
-            if shares_memory and not is_plain(value) and not self._only_reads(name, value):
+            if left < 0 or (shares_memory and not _is_data(value)):
                 return False
         return True
 
-    def _only_reads(self, name: str, value: Any) -> bool:
-        if type(value) not in (list, dict, set) or not isinstance(self._code, types.CodeType):
-            return False
-        items = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-        if not all(is_plain(item) for item in items):
-            return False
-        found = self._read_only.get(name)
-        if found is None:
-            found = self._read_only[name] = _only_reads(self._code, name)
-        return found
 
-
-def _only_reads(code: types.CodeType, name: str) -> bool:
-    """Whether a code, with those in it, does nothing to a variable that changes its value."""
-    steps = steps_of(code)
-    for position, (operation, argument) in enumerate(steps):
-        loads = operation in ("LOAD_FAST", "LOAD_DEREF") and argument == name
-        if loads and not is_read_only(steps, position):
-            return False
-    return all(
-        _only_reads(inner, name) for inner in codes_within(code) if name in inner.co_freevars
-    )
+def _is_data(value: Any) -> bool:
+    """Whether a value is made of Python's own containers and of what nobody can change."""
+    if type(value) is dict:
+        return all(is_plain(key) and _is_data(item) for key, item in value.items())
+    if type(value) in (list, tuple):
+        return all(map(_is_data, value))
+    return type(value) is set or is_plain(value)
 
 
 def _size(value: Any) -> int:
@@ -149,7 +130,11 @@ def call_timed(
         if choice.callee is not None and choice.admits(inputs, shares_memory):
             try:
                 return printing(call_apart)(
-                    callee=choice.callee, inputs=inputs, seconds=seconds, name=name
+                    callee=choice.callee,
+                    inputs=inputs,
+                    seconds=seconds,
+                    name=name,
+                    shared=shares_memory,
                 )
             except CannotRunApart as error:
                 choice.leave(str(error))

@@ -46,11 +46,13 @@ class Answer:
     """What came of a call: `kind` is "returned", "raised", "unknown" or "unsendable".
 
     `packed` is the pickled value, or the pickled `Raised`; `reason` says why there is none.
+    `changed` are the inputs that the function changed, pickled, where others have them as well.
     """
 
     kind: str
     packed: bytes = b""
     reason: str = ""
+    changed: bytes = b""
 
 
 @dataclass(slots=True)
@@ -116,13 +118,14 @@ def prepare(key: str, function: bytes, held: Sequence[Held], warm: Sequence[str]
     return None
 
 
-def call(key: str, inputs: bytes, around: Surroundings) -> Answer:
+def call(key: str, inputs: bytes, around: Surroundings, shared: bool) -> Answer:
     """Call a function that was prepared.
 
     Args:
         key: Its name.
         inputs: Its keyword arguments, pickled.
         around: What it is to find around it.
+        shared: Whether to tell which inputs it changed.
     """
     function = _functions.get(key)
     if function is None:
@@ -131,13 +134,30 @@ def call(key: str, inputs: bytes, around: Surroundings) -> Answer:
     values = pickle.loads(around.context)
     name = str(values.get("task_full_name", "task"))
     saved = context.push({**values, "logger": detached_logger(name)})
+    given: dict[str, Any] = {}
+    before: dict[str, bytes] = {}
     try:
+        given = pickle.loads(inputs)
+        if shared:
+            before = {n: pickle.dumps(v) for n, v in given.items() if isinstance(v, _CONTAINERS)}
         with _forwarding(around.levels):
-            value = function(**pickle.loads(inputs))
+            value = function(**given)
     except BaseException as error:
-        return Answer("raised", _pack_error(error, name))
+        answer = Answer("raised", _pack_error(error, name))
+    else:
+        answer = _answer(value)
     finally:
         context.pop(saved)
+    changed = {n: given[n] for n, packed in before.items() if pickle.dumps(given[n]) != packed}
+    if changed:
+        answer.changed = dumps(changed)
+    return answer
+
+
+_CONTAINERS = (list, dict, set, tuple)
+
+
+def _answer(value: Any) -> Answer:
     try:
         return Answer("returned", dumps(value))
     except Exception as error:

@@ -288,6 +288,26 @@ def test_what_cannot_leave_its_process_is_made_here() -> None:
     assert run(opens).result.acquire(blocking=False)
 
 
+def test_what_a_task_does_to_its_inputs_is_seen_by_those_who_share_them() -> None:
+    @task(timeout=30)
+    def changes(data: dict[str, Any], fails: bool) -> int:
+        data["items"].append(3)
+        data["more"] = {1}
+        del data["old"]
+        if fails:
+            raise ValueError("after that")
+        return os.getpid()
+
+    for fails in (False, True):
+        items = [1, 2]
+        data = {"items": items, "old": 1}
+        ended = run(changes, data, fails)
+        assert ended.is_failed() is fails
+        assert fails or ended.result != os.getpid()
+        assert data == {"items": [1, 2, 3], "more": {1}}
+        assert data["items"] is items
+
+
 PLACE: Path | None = None
 
 
