@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,20 @@ class Cluster:
         network: What the proxies live in.
         folder: For the logs and the workers' own files.
         memory: The limit of a worker's memory.
+        settings: Further settings of Dask, as variables of the environment.
     """
 
-    def __init__(self, network: Network, folder: Path, memory: str = "600MB") -> None:
+    def __init__(
+        self,
+        network: Network,
+        folder: Path,
+        memory: str = "600MB",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.mark = uuid.uuid4().hex
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._env = environment(**SETTINGS, **{CLUSTER_MARK: self.mark})
+        self._env = environment(**SETTINGS, **(settings or {}), **{CLUSTER_MARK: self.mark})
         address_file = folder / f"scheduler-{self.mark}.json"
         options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
         self.scheduler = self._start("scheduler", [*options, "--scheduler-file", str(address_file)])

@@ -17,6 +17,13 @@ SAMPLE_SECONDS = 5.0
 MOST_WARM_UP_MINUTES = 10.0
 # what may be added between the first and the last third after the warm-up
 MORE_MEMORY, MORE_MEBIBYTES, MORE_FILES = 0.05, 8.0, 4
+# what Dask keeps to be looked at grows for its first hour: profiles of an hour, logs, events
+DASK_HISTORY = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__SCHEDULER__EVENTS_CLEANUP_DELAY": "1s",
+    "DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH": "100",
+    "DASK_DISTRIBUTED__ADMIN__LOG_LENGTH": "100",
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def measure(minutes: float) -> tuple[dict[str, list[Sample]], int]:
     Raises:
         RuntimeError: The driver ended, as a value was wrong or a run failed.
     """
-    with World() as world:
+    with World(DASK_HISTORY) as world:
         cluster = world.cluster
         folder = world.folder / "steady"
         folder.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ from soak.proxies import Network, Proxy
 
 
 class World:
-    """Each part is started when a run first needs it; `close` ends them all."""
+    """Each part is started when a run first needs it; `close` ends them all.
 
-    def __init__(self) -> None:
+    Args:
+        settings: Settings of Dask for clusters, as variables of the environment.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="prefectlite-soak-"))
         self.network = Network()
         self.disk = Disk(self.folder / "disk")
@@ -32,7 +38,7 @@ class World:
         if self._cluster is not None and not self._cluster.wait_until_ready(15):
             self.drop_cluster()
         while self._cluster is None:
-            self._cluster = Cluster(self.network, self.folder / "cluster")
+            self._cluster = Cluster(self.network, self.folder / "cluster", settings=self._settings)
             self.clusters_made += 1
             if not self._cluster.wait_until_ready():
                 self.drop_cluster()

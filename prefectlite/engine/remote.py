@@ -208,6 +208,10 @@ class ElementRun:
         shared, segment = self.shared, self.segment
         if self._previous is not None:
             self.states.update(self._previous.kept or {})
+        if link and segment.tasks[link - 1] not in self.states:
+            # what it was to go on from died with its worker, and came to another end when it was
+            # made again
+            link = 0
         record = RunRecord(segment.index, self.element, attempt, link)
         first = shared.plan.tasks[segment.tasks[link]]
         seen = self.upstream(first, self.element)

@@ -14,6 +14,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,37 @@ def test_of_a_chain_the_task_fails_that_kills_its_worker(
     assert [type(each) for each in state.result[made].map_states] == [Success, Failed, Success]
     assert "'deadly[1]'" in str(state.result[made].map_states[1].message)
     assert state.result[end].result == ["int", "WorkerLostError", "int"]
+
+
+def test_a_retry_whose_chain_goes_further_when_it_is_made_again(tmp_path: Path) -> None:
+    failed = tmp_path / "failed"
+
+    @task
+    def first() -> int:
+        return 1
+
+    @task(max_retries=1, retry_delay=timedelta(seconds=2))
+    def second(x: int) -> int:
+        if not failed.exists():
+            failed.write_text(str(os.getpid()))
+            raise ValueError("only at first")
+        return x + 1
+
+    def kill() -> None:
+        wait_for(failed.exists)
+        # the retry waits, and what it goes on from is on this worker alone
+        time.sleep(0.5)
+        os.kill(int(failed.read_text()), signal.SIGKILL)
+
+    with Flow("further") as flow:
+        end = second(first())
+    killer = threading.Thread(target=kill)
+    with small_cluster() as executor:
+        killer.start()
+        state = run(flow, executor)
+        killer.join()
+    assert state.is_successful(), state.message
+    assert state.result[end].result == 2
 
 
 def test_a_single_task_that_kills_its_worker(journal: Journal) -> None:
