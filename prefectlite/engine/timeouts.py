@@ -24,8 +24,9 @@ from prefectlite.utilities.context import context
 TIMED_OUT = "Execution timed out."
 # how long a thread that was told to end is waited for before its slot is taken back
 GRACE_SECONDS = 0.2
-# how long code that was told to end, and caught that, goes on before it is told again
-AGAIN_SECONDS = 0.5
+# how long code that was told to end goes on before it is told again: it may have caught that, or be
+# cleaning up, which another exception in the middle of it would cut short
+AGAIN_SECONDS = 1.5
 # how long a thread that waits for timed code does not hear that its run is cancelled
 DEAF_SECONDS = 0.5
 

@@ -201,6 +201,9 @@ class Journal:
     def _close(self) -> None:
         self._lock.release()
         self.folder.close()
+        if self._warned:
+            # the folder is in no state to be tidied, and that was said
+            return
         try:
             look_for_old_runs()
         except Exception as error:
