@@ -352,8 +352,8 @@ class DaskExecutor(Executor):
     def uninstall(self, name: str) -> None:
         """Take a payload off the workers, where they are still there."""
         if self._client.status == "running":
-            # a worker that is leaving takes its payload along
-            with suppress(OSError, asyncio.TimeoutError):
+            # a worker that is leaving takes its payload along, one that just joined has none yet
+            with suppress(OSError, asyncio.TimeoutError, KeyError):
                 self._client.unregister_worker_plugin(name)
 
     def listen(self, topic: str, callback: Callable[[Any], None]) -> None:

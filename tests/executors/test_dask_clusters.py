@@ -292,3 +292,13 @@ def test_what_failed_is_made_again_with_what_nobody_holds_any_more(tmp_path: Pat
         del cause
         executor.retry([after])
         assert executor.wait(after) == 5
+
+
+def test_what_a_worker_does_not_have_is_taken_off_it_quietly() -> None:
+    executor = DaskExecutor(cluster().scheduler_address)
+    with executor.start():
+        executor.install("payload", b"")
+        # as a worker that is just being started again
+        assert executor.client is not None
+        executor.client.run(lambda dask_worker: dask_worker.plugins.pop("payload") and None)
+        executor.uninstall("payload")
