@@ -152,6 +152,7 @@ class _ThreadCall:
             threading.Thread(target=self._tell_until_it_ends, daemon=True).start()
 
     def _tell_until_it_ends(self) -> None:
+        self._thread.join(AGAIN_SECONDS)
         while self._thread.is_alive():
             self._tell()
             self._thread.join(AGAIN_SECONDS)

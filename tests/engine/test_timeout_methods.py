@@ -15,6 +15,7 @@ from prefectlite import Flow, Task, context, task
 from prefectlite.engine.state import Failed, State, Success, TimedOut
 from prefectlite.exceptions import SerializationError, WorkerLostError
 from prefectlite.executors import Executor, LocalDaskExecutor, LocalExecutor
+from tests.clusters import executor_of_kind
 
 EXECUTORS = {
     "local": LocalExecutor,
@@ -130,3 +131,25 @@ def test_a_process_that_dies_is_named() -> None:
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(ValueError, match="timeout_method must be"):
         Task(name="x", timeout=1, timeout_method="magic")
+
+
+@pytest.mark.parametrize("kind", ["threads", "dask"])
+def test_what_cleans_up_is_not_cut_short(kind: str, tmp_path: Path) -> None:
+    @task(timeout=1, timeout_method="thread")
+    def tidy(folder: str) -> None:
+        try:
+            time.sleep(0.1)
+            while True:
+                time.sleep(0.01)
+        finally:
+            time.sleep(0.7)
+            (Path(folder) / "tidied").touch()
+
+    with Flow("tidy") as flow:
+        made = tidy(str(tmp_path))
+    state = flow.run(executor=executor_of_kind(kind))
+    assert isinstance(state.result[made], TimedOut)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "tidied").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "tidied").exists()
