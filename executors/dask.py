@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -365,9 +366,12 @@ class DaskExecutor(Executor):
         self._client.subscribe_topic(topic, take)
 
     def stop_listening(self, topic: str) -> None:
-        """Take no more messages under a topic."""
+        """Take no more messages under a topic, and have the scheduler forget those there were."""
         if self._client.status == "running":
             self._client.unsubscribe_topic(topic)
+            # a scheduler that runs no functions of its clients keeps them, as it keeps all events
+            with suppress(Exception):
+                self._client.run_on_scheduler(_for_any_scheduler(_forget_topic), topic)
 
     def send(
         self,
@@ -494,6 +498,18 @@ async def _end_workers(cluster: Any) -> None:
 def _full_name(cluster_class: Any) -> str:
     module = getattr(cluster_class, "__module__", "")
     return f"{module}.{getattr(cluster_class, '__qualname__', cluster_class)}"
+
+
+def _forget_topic(topic: str, dask_scheduler: Any) -> None:
+    dask_scheduler._broker._topics.pop(topic, None)
+
+
+def _for_any_scheduler(function: Callable[..., None]) -> FunctionType:
+    """The same function, pickled with its code: a scheduler need not have this package."""
+    assert isinstance(function, FunctionType)
+    copied = FunctionType(function.__code__, {}, function.__name__)
+    copied.__module__ = "__main__"
+    return copied
 
 
 def resources_of(tags: Iterable[str] | None) -> dict[str, float] | None:

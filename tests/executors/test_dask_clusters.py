@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
 
 import prefectlite
 from prefectlite import Flow, task
@@ -302,3 +303,21 @@ def test_what_a_worker_does_not_have_is_taken_off_it_quietly() -> None:
         assert executor.client is not None
         executor.client.run(lambda dask_worker: dask_worker.plugins.pop("payload") and None)
         executor.uninstall("payload")
+
+
+def test_a_scheduler_forgets_what_was_told_of_a_run() -> None:
+    @task
+    def one(x: int) -> int:
+        return x
+
+    with Flow("forgotten") as flow:
+        one.map(list(range(20)))
+    for _ in range(2):
+        flow.run(executor=DaskExecutor(cluster().scheduler_address))
+
+    def kept(dask_scheduler: Any) -> int:
+        topics = dask_scheduler._broker._topics.items()
+        return sum(len(topic.events) for name, topic in topics if name.startswith("prefectlite-"))
+
+    with Client(cluster().scheduler_address) as client:
+        assert client.run_on_scheduler(kept) == 0
