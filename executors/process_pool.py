@@ -52,6 +52,8 @@ class ProcessPool:
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closing = False
         self._dropped: set[str] = set()
+        # what each process is at work for
+        self._at_work: dict[int, str] = {}
         self._children: list[Child | None] = [None] * size
         self._threads = [
             threading.Thread(target=self._serve, args=(number,), daemon=True)
@@ -97,6 +99,17 @@ class ProcessPool:
         """
         self._dropped.add(luggage.name)
 
+    def end_calls(self, luggage: Luggage) -> None:
+        """End the processes that are at work on calls with this luggage, and all they started.
+
+        Args:
+            luggage: What the calls were given.
+        """
+        for number, name in list(self._at_work.items()):
+            child = self._children[number]
+            if name == luggage.name and child is not None:
+                child.stop()
+
     def _serve(self, number: int) -> None:
         while True:
             work = self._work.get()
@@ -110,11 +123,14 @@ class ProcessPool:
                 child.take_away(self._dropped)
                 if luggage is not None:
                     child.give(luggage)
+                    self._at_work[number] = luggage.name
                 answer = child.ask(request, on_message)
             except (EOFError, OSError):
                 self._children[number] = None
                 code = child.end()
                 answer = WorkerLostError(f"the process that ran it ended with exit code {code}")
+            finally:
+                self._at_work.pop(number, None)
             if not self._closing:
                 on_answer(answer)
 
@@ -188,10 +204,14 @@ class Child:
             if left <= _DEAF_SECONDS:
                 raise TimeoutError
 
-    def kill(self) -> None:
-        """End the process and all that it started, whatever they are doing."""
+    def stop(self) -> None:
+        """Kill the process and all that it started; whoever waits for its answer learns of it."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the process and all that it started, whatever they are doing."""
+        self.stop()
         self._process.wait()
         self._connection.close()
         self._lifeline.close()

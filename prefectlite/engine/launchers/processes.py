@@ -171,8 +171,9 @@ class ProcessLauncher:
         return self._fill()
 
     def cancel(self) -> None:
-        """Forget what has not begun; the pool ends what has."""
+        """Forget what has not begun, and end what has: the pool may go on for other runs."""
         self._waiting.clear()
+        self._pool.end_calls(self._luggage)
         self._pool.drop(self._luggage)
 
     def collect(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from prefectlite.engine.active_runs import active_runs
 from prefectlite.engine.events import StateChange
 from prefectlite.engine.state import Cancelled, State
 from prefectlite.executors import Executor
+from tests.clusters import started_executor
 
 
 class CancelsAt:
@@ -85,6 +87,28 @@ class Kept:
     def cleanup(self, resource: str) -> None:
         with Path(self.path).open("a") as file:
             file.write(f"cleaned {resource}\n")
+
+
+def test_a_pool_that_goes_on_has_its_processes_back(tmp_path: Path) -> None:
+    @task
+    def tells_of_itself(x: int) -> None:
+        (tmp_path / str(os.getpid())).touch()
+        time.sleep(300)
+
+    with Flow("cancelled") as flow:
+        first = begins()
+        tells_of_itself(first, upstream_tasks=[follows(first)])
+    executor = started_executor("processes")
+    cancelled(flow, executor, CancelsAt("begins", "Success"))
+    (worker,) = (int(path.name) for path in tmp_path.iterdir())
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()
+    with Flow("next") as following:
+        made = [follows(number) for number in range(4)]
+    state = following.run(executor=executor)
+    assert [state.result[each].result for each in made] == [0, 1, 2, 3]
 
 
 def test_a_resource_is_cleaned_up_once(executor: Executor, tmp_path: Path) -> None:
