@@ -92,19 +92,16 @@ class ProcessPool:
         self._work.put((request, on_message, on_answer, luggage))
 
     def drop(self, luggage: Luggage) -> None:
-        """Have the processes forget luggage that no call needs any more, when they are next called.
+        """Have nobody work for calls with this luggage any more.
 
-        Args:
-            luggage: What they were given.
-        """
-        self._dropped.add(luggage.name)
-
-    def end_calls(self, luggage: Luggage) -> None:
-        """End the processes that are at work on calls with this luggage, and all they started.
+        The processes that are at work on one are ended, with all they started; calls that wait
+        are forgotten, and so is the luggage where a process has it, when it is next called.
 
         Args:
             luggage: What the calls were given.
         """
+        # in this order: a thread notes what it is at work for before it asks what was dropped
+        self._dropped.add(luggage.name)
         for number, name in list(self._at_work.items()):
             child = self._children[number]
             if name == luggage.name and child is not None:
@@ -119,11 +116,15 @@ class ProcessPool:
             child = self._children[number]
             if child is None:
                 child = self._children[number] = Child()
+            if luggage is not None:
+                self._at_work[number] = luggage.name
+                if luggage.name in self._dropped:
+                    del self._at_work[number]
+                    continue
             try:
                 child.take_away(self._dropped)
                 if luggage is not None:
                     child.give(luggage)
-                    self._at_work[number] = luggage.name
                 answer = child.ask(request, on_message)
             except (EOFError, OSError):
                 self._children[number] = None
@@ -222,8 +223,7 @@ class Child:
         try:
             code = self._process.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self.stop()
             code = self._process.wait()
         self._lifeline.close()
         return code

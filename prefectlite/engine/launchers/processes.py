@@ -111,8 +111,7 @@ class ProcessLauncher:
         if link is Link.ITEM:
             # the item, not all of them: the whole value would travel once for each element
             seen: dict[bool, State] = {}
-            edges = [edge for task in segment.tasks for edge in self._plan.tasks[task].edges]
-            for edge in edges:
+            for edge in self._plan.tasks[segment.head].edges:
                 if edge.upstream == tail and edge.mapped:
                     seen[edge.flattened] = states.seen(edge, element)
             return Seen(seen.get(False), seen.get(True))
@@ -155,7 +154,7 @@ class ProcessLauncher:
     def _fail(self, submit: Submit, element: int, link: int, error: Exception) -> Event:
         segment = self._plan.segments[submit.segment]
         planned = self._plan.tasks[segment.tasks[link]]
-        name = f"{planned.name}[{element}]" if segment.mapped else planned.name
+        name = planned.run_name(element if segment.mapped else None)
         explained = type(error)(f"Task {name!r} could not be run: {error}")
         return self._records.end_as_failed(segment.index, element, link, explained)[1]
 
@@ -173,7 +172,6 @@ class ProcessLauncher:
     def cancel(self) -> None:
         """Forget what has not begun, and end what has: the pool may go on for other runs."""
         self._waiting.clear()
-        self._pool.end_calls(self._luggage)
         self._pool.drop(self._luggage)
 
     def collect(self) -> None:
