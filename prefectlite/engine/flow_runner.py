@@ -487,17 +487,14 @@ def _run_once(
     runner.waits = True
     given = dict(kwargs.pop("context", None) or {})
     known_caches = run_context.__dict__.setdefault("caches", {})
-    caches = known_caches
-    if "caches" in given:
-        # what was given is what this run finds; what it adds is known to later runs all the same
-        caches = {key: list(states) for key, states in (given["caches"] or {}).items()}
     values = {
         "flow_id": flow.name,
         "flow_run_id": str(uuid.uuid4()),
         "flow_run_name": str(uuid.uuid4()),
         "scheduled_start_time": pendulum.now("utc"),
         **{key: value for key, value in given.items() if value is not None},
-        "caches": caches,
+        # what was given is what this run finds; what it adds is known to later runs all the same
+        "caches": (given["caches"] or {}) if "caches" in given else known_caches,
     }
     if "return_tasks" in kwargs:
         raise ValueError(
@@ -508,7 +505,6 @@ def _run_once(
     kwargs["return_tasks"] = set(flow.tasks)
     kwargs.setdefault("state", Scheduled())
     state: State = runner.run(parameters=parameters, context=values, **kwargs)
-    known_caches.update(caches)
     if isinstance(state.result, Exception):
         flow.logger.error("Unexpected error occured in FlowRunner: %r", state.result)
     if isinstance(state.result, dict):
