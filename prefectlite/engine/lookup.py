@@ -125,7 +125,7 @@ class Lookup:
             values = values_of(element)
             if values is None:
                 continue
-            owner = f"target of task '{planned.name}[{element}]'"
+            owner = f"target of task '{planned.run_name(element)}'"
             shelf.put(element, placed(result, values, owner), suggested)
             located.append(element)
         shelf.let_go()
@@ -174,7 +174,7 @@ class Lookup:
         def values_of(element: int) -> dict[str, Any] | None:
             values = dict(base)
             values["map_index"] = element
-            values["task_full_name"] = f"{planned.name}[{element}]"
+            values["task_full_name"] = planned.run_name(element)
             values.update(parameters)
             values.update(planned.constants)
             inputs = dict(planned.constants)

@@ -84,6 +84,10 @@ class PlannedTask:
     terminal: bool
     confirms: bool
 
+    def run_name(self, map_index: int | None) -> str:
+        """The name of a run of it: the task's, with the map index of an element."""
+        return self.name if map_index is None else f"{self.name}[{map_index}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Consumer:

@@ -87,6 +87,15 @@ def dumps(value: Any) -> bytes:
     return dumps_by_value(value)
 
 
+def can_be_pickled(value: Any) -> bool:
+    """Whether a value can be sent to another process."""
+    try:
+        dumps(value)
+    except Exception:
+        return False
+    return True
+
+
 def admit(value: Any, name: str) -> int | SerializationError:
     """Say how large a value is on its way out of the process, or why it cannot leave it.
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from prefectlite.engine.portable import dumps
+from prefectlite.engine.portable import can_be_pickled, dumps
 from prefectlite.engine.timed_child import (
     Answer,
     Held,
@@ -220,15 +220,7 @@ def _context() -> bytes:
     try:
         return dumps(values)
     except Exception:
-        return dumps({key: value for key, value in values.items() if _travels(value)})
-
-
-def _travels(value: Any) -> bool:
-    try:
-        dumps(value)
-    except Exception:
-        return False
-    return True
+        return dumps({key: value for key, value in values.items() if can_be_pickled(value)})
 
 
 def _levels() -> dict[str, int]:

@@ -309,7 +309,7 @@ class ElementRun:
         self._changes.append((type(state).__name__, message, time.time(), run.run_count, told))
 
     def _ends(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
-        name = planned.name if map_index is None else f"{planned.name}[{map_index}]"
+        name = planned.run_name(map_index)
         if isinstance(state._held, BaseException):
             state._held = portable_exception(state._held, name)
         elif isinstance(state._held, Result) and isinstance(state._held.value, BaseException):

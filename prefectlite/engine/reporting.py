@@ -27,11 +27,6 @@ Reader = Callable[[StateChange], None]
 LONGEST_TRACEBACK = 16_384
 
 
-def run_name(planned: PlannedTask, map_index: int | None) -> str:
-    """The name of a task run: the task's, with the map index of an element."""
-    return planned.name if map_index is None else f"{planned.name}[{map_index}]"
-
-
 def traceback_of(state: State) -> str | None:
     """The traceback of the exception that a failed state holds; its end where it is long."""
     error = state.result
@@ -78,7 +73,7 @@ class Reporter:
     def started(self, planned: PlannedTask, map_index: int | None) -> None:
         """A task run has begun."""
         if self.logs:
-            self._log(planned, "Task '%s': Starting task run...", run_name(planned, map_index))
+            self._log(planned, "Task '%s': Starting task run...", planned.run_name(map_index))
 
     def finished(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
         """A task run has come to a state it stays in for now."""
@@ -86,7 +81,7 @@ class Reporter:
             self._log(
                 planned,
                 "Task '%s': Finished task run for task with final state: '%s'",
-                run_name(planned, map_index),
+                planned.run_name(map_index),
                 type(state).__name__,
             )
 

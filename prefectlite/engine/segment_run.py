@@ -73,11 +73,10 @@ def _run_with_runner(
     states = dict(zip(edges, upstream, strict=True))
     states.update(constant_states(planned))
     runner = scope.runner_class(task=planned.task, flow_result=scope.flow_result)
-    name = planned.name if map_index is None else f"{planned.name}[{map_index}]"
     values = {
         **scope.base_context,
         **scope.task_contexts.get(planned.index, {}),
-        "task_full_name": name,
+        "task_full_name": planned.run_name(map_index),
         "task_slug": planned.slug,
         "map_index": map_index,
     }

@@ -120,8 +120,7 @@ class TaskRun:
     @property
     def full_name(self) -> str:
         """The task's name, with the map index of an element."""
-        name = self.planned.name
-        return name if self.map_index is None else f"{name}[{self.map_index}]"
+        return self.planned.run_name(self.map_index)
 
 
 def run_pipeline(

@@ -203,7 +203,7 @@ class StoredValues:
 
     def _warn(self, task: int, element: int, location: str, reason: object) -> None:
         planned = self._plan.tasks[task]
-        name = f"{planned.name}[{element}]" if planned.mapped else planned.name
+        name = planned.run_name(element if planned.mapped else None)
         get_logger("runs").warning(
             "Task %r: the result at %r cannot be used: %s", name, location, reason
         )

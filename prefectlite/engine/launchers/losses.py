@@ -139,7 +139,7 @@ class Losses:
     def _explain(self, run: Run, error: BaseException | None) -> Exception:
         segment = self._plan.segments[run[0]]
         planned = self._plan.tasks[segment.tasks[self._run_state.link(*run)]]
-        name = planned.name if not segment.mapped else f"{planned.name}[{run[1]}]"
+        name = planned.run_name(run[1] if segment.mapped else None)
         if type(error).__name__ == "KilledWorker":
             return WorkerLostError(
                 f"Task {name!r} was given up: each worker that ran it died ({error}). It ran out "

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.plan import Plan, PlannedTask
-from prefectlite.engine.portable import dumps
+from prefectlite.engine.portable import can_be_pickled, dumps
 from prefectlite.engine.remote import SharedRun
 from prefectlite.engine.storage.credentials import hand_over
 from prefectlite.engine.task_run import RunScope
@@ -95,37 +95,29 @@ def _who_is_at_fault(shared: SharedRun, error: Exception) -> SerializationError:
     )
     for planned in shared.plan.tasks:
         for key, value in planned.constants.items():
-            if not _can_be_pickled(value):
+            if not can_be_pickled(value):
                 return SerializationError(
                     f"Argument {key!r} of task {planned.name!r}, of type {type(value).__name__}, "
                     f"cannot be pickled, so it cannot be sent to another process: {error}. "
                     + way_out
                 )
-        if planned.index in shared.known and not _can_be_pickled(shared.known[planned.index]):
+        if planned.index in shared.known and not can_be_pickled(shared.known[planned.index]):
             return SerializationError(
                 f"The value of {planned.name!r}, which task arguments refer to, cannot be "
                 f"pickled, so it cannot be sent to another process: {error}. {way_out}"
             )
-        if not _can_be_pickled(planned.task):
+        if not can_be_pickled(planned.task):
             return SerializationError(
                 f"Task {planned.name!r} cannot be pickled, so it cannot be sent to another "
                 f"process: {error}. Something that it or its function refers to cannot. {way_out}"
             )
     for name, value in shared.scope.base_context.items():
-        if not _can_be_pickled(value):
+        if not can_be_pickled(value):
             return SerializationError(
                 f"The context key {name!r} cannot be pickled, so it cannot be sent to another "
                 f"process: {error}. {way_out}"
             )
     return SerializationError(f"The flow cannot be sent to another process: {error}. {way_out}")
-
-
-def _can_be_pickled(value: object) -> bool:
-    try:
-        dumps(value)
-    except Exception:
-        return False
-    return True
 
 
 def explain_unloadable(plan: Plan, planned: PlannedTask, reason: str) -> ExecutorError:
