@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -21,7 +15,7 @@ from prefectlite.engine.active_runs import active_runs
 from prefectlite.engine.state import Cancelled, State
 from tests.clusters import started_executor
 from tests.executors.conftest import Journal
-from tests.executors.test_faults import EXECUTORS, ROOT, processes_with, wait_for
+from tests.executors.scripts import output_when_interrupted, wait_for
 
 # A kernel runs each cell in a callback of its loop, in the main thread.
 SCRIPT = """
@@ -72,30 +66,12 @@ if __name__ == "__main__":
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 @pytest.mark.parametrize("kind", ["local", "threads", "dask"])
 def test_an_interrupted_cell_is_cancelled_and_the_kernel_goes_on(kind: str, tmp_path: Path) -> None:
-    script = tmp_path / "kernel.py"
-    script.write_text(textwrap.dedent(SCRIPT).replace("EXECUTOR", EXECUTORS[kind]))
-    mark = f"MARK_{uuid.uuid4().hex}"
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": ROOT, mark: "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+    # a notebook's server interrupts the kernel's process, and nobody else
+    output = output_when_interrupted(
+        SCRIPT, kind, tmp_path, lambda process: process.send_signal(signal.SIGINT)
     )
-    try:
-        wait_for(lambda: list(tmp_path.glob("began-*")) or process.poll() is not None)
-        time.sleep(0.3)
-        # a notebook's server interrupts the kernel's process, and nobody else
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
     assert "STATE Cancelled" in output, output
     assert "KERNEL goes on" in output, output
-    wait_for(lambda: not processes_with(mark))
 
 
 def stuck_flow(journal: Journal) -> Flow:

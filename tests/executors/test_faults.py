@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,13 @@ from prefectlite.engine.state import Failed, State, Success, TriggerFailed
 from prefectlite.exceptions import ExecutorError, WorkerLostError
 from prefectlite.executors import DaskExecutor, LocalDaskExecutor
 from tests.executors.conftest import Journal
-
-ROOT = str(Path(__file__).parents[2])
+from tests.executors.scripts import (
+    EXECUTORS,
+    ROOT,
+    output_when_interrupted,
+    processes_with,
+    wait_for,
+)
 
 
 def run(flow: Flow, executor: Any, **settings: Any) -> State:
@@ -53,11 +58,15 @@ def small_cluster(**settings: Any) -> Iterator[DaskExecutor]:
         yield DaskExecutor(cluster.scheduler_address)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
+@contextlib.contextmanager
+def two_workers(kind: str, allowed_failures: int) -> Iterator[Any]:
+    """Two processes; on Dask so many deaths of its worker are not a task's fault yet."""
+    if kind != "dask":
+        yield LocalDaskExecutor(scheduler="processes", num_workers=2)
+        return
+    settings = {"distributed.scheduler.allowed-failures": allowed_failures}
+    with dask.config.set(settings), small_cluster() as executor:
+        yield executor
 
 
 # workers
@@ -187,12 +196,7 @@ def test_a_task_that_kills_its_worker_fails_alone_by_name(kind: str, fuse: bool)
         made = deadly.map([0, 1, 2, 3])
         after = add.map(made)
         end = report(after)
-    with contextlib.ExitStack() as stack:
-        if kind == "dask":
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 1}))
-            executor: Any = stack.enter_context(small_cluster())
-        else:
-            executor = LocalDaskExecutor(scheduler="processes", num_workers=2)
+    with two_workers(kind, allowed_failures=1) as executor:
         state = run(flow, executor)
         with Flow("normal") as normal:
             add.map([1, 2])
@@ -233,12 +237,7 @@ def test_of_a_chain_the_task_fails_that_kills_its_worker(
         one = first.map([0, 1, 2])
         made = deadly.map(one)
         end = after.map(made)
-    with contextlib.ExitStack() as stack:
-        if kind == "dask":
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
-            executor: Any = stack.enter_context(small_cluster())
-        else:
-            executor = LocalDaskExecutor(scheduler="processes", num_workers=2)
+    with two_workers(kind, allowed_failures=0) as executor:
         state = run(flow, executor)
     assert state.result[one].result == [0, 1, 2]
     assert [type(each) for each in state.result[made].map_states] == [Success, Failed, Success]
@@ -410,13 +409,6 @@ def test_a_cluster_without_workers_waits_for_one(
 
 # the user
 
-EXECUTORS = {
-    "local": "LocalExecutor()",
-    "threads": "LocalDaskExecutor(num_workers=2)",
-    "processes": "LocalDaskExecutor(scheduler='processes', num_workers=2)",
-    "dask": "DaskExecutor(cluster_kwargs=dict(n_workers=2, threads_per_worker=1, "
-    "dashboard_address=':0'))",
-}
 SCRIPT = """
 import signal, sys, time
 from pathlib import Path
@@ -453,49 +445,23 @@ if __name__ == "__main__":
 """
 
 
-def processes_with(mark: str) -> list[int]:
-    """The processes whose environment has a mark, that is a script's and all it started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-    return found
-
-
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 @pytest.mark.parametrize("kind", EXECUTORS)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_as_cancelled_and_leaves_no_process(
     kind: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(SCRIPT).replace("EXECUTOR", EXECUTORS[kind]))
-    mark = f"MARK_{uuid.uuid4().hex}"
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": ROOT, mark: "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        wait_for(lambda: list(tmp_path.glob("began-*")) or process.poll() is not None)
-        time.sleep(0.3)
+
+    def interrupt(process: subprocess.Popen[str]) -> None:
         # a terminal sends Ctrl-C to all processes in front; kill sends SIGTERM to one
         if number is signal.SIGINT:
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+
+    output = output_when_interrupted(SCRIPT, kind, tmp_path, interrupt)
     assert "STATE Cancelled" in output, output
     assert "QUICK ['Success', 'Success']" in output, output
-    wait_for(lambda: not processes_with(mark))
     names = {path.name for path in tmp_path.iterdir()}
     assert not {name for name in names if name.startswith("late")}
     assert "after" not in names

@@ -23,6 +23,7 @@ from prefectlite.engine.state import Failed, State
 from prefectlite.exceptions import ExecutorError, SchedulerLostError
 from prefectlite.executors import DaskExecutor
 from tests.executors.conftest import Journal
+from tests.executors.scripts import wait_for
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -76,13 +77,6 @@ def run(flow: Flow, executor: DaskExecutor, **settings: Any) -> State:
     state = flow.run(executor=executor, **settings)
     assert state is not None
     return state
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

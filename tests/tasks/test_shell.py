@@ -19,6 +19,7 @@ from prefectlite.engine.signals import FAIL
 from prefectlite.engine.state import State
 from prefectlite.executors import Executor
 from prefectlite.tasks.shell import ShellTask
+from tests.executors.scripts import processes_with
 
 
 def run(shell_task: ShellTask, executor: Executor | None = None, **arguments: Any) -> State:
@@ -26,18 +27,6 @@ def run(shell_task: ShellTask, executor: Executor | None = None, **arguments: An
         ran = shell_task(**arguments)
     state: State = flow.run(executor=executor).result[ran]
     return state
-
-
-def processes_with(mark: str) -> list[int]:
-    """The processes that have a variable."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"MARK={mark}".encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
 
 
 def is_gone(mark: str) -> bool:
