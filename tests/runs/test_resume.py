@@ -56,6 +56,15 @@ def mapped_flow(marks: Marks, stored: LocalResult, broken: Path) -> Flow:
     return flow
 
 
+def flow_to_resume(marks: Marks, stored: LocalResult, broken: Path) -> Flow:
+    """A `mapped_flow` that has failed once, and would not again."""
+    flow = mapped_flow(marks, stored, broken)
+    flow.run()
+    broken.unlink()
+    marks.taken()
+    return flow
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_the_rest_is_run(kind: str, marks: Marks, stored: LocalResult, broken: Path) -> None:
     flow = mapped_flow(marks, stored, broken)
@@ -165,10 +174,7 @@ def test_a_value_that_is_nowhere_is_made_again_where_it_is_needed(
 def test_a_stored_value_that_cannot_be_read_is_made_again(
     harm: str, marks: Marks, stored: LocalResult, broken: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flow = mapped_flow(marks, stored, broken)
-    flow.run()
-    marks.taken()
-    broken.unlink()
+    flow = flow_to_resume(marks, stored, broken)
     change = runs.load("last").latest["double-1"][3]
     path = Path(str(change.location))
     data = bytearray(path.read_bytes())
@@ -362,10 +368,7 @@ def test_on_another_machine(
     prefectlite.config.runs.folder = f"{place}/journals"
     prefectlite.config.runs.storage_options = options
     stored: Any = FsspecResult(f"{place}/results", storage_options=options)
-    flow = mapped_flow(marks, stored, broken)
-    flow.run()
-    marks.taken()
-    broken.unlink()
+    flow = flow_to_resume(marks, stored, broken)
     from prefectlite.runs import lock
 
     run = runs.load("last")
@@ -380,10 +383,7 @@ def test_on_another_machine(
 def test_a_damaged_journal_is_resumed_up_to_the_damage(
     marks: Marks, stored: LocalResult, broken: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flow = mapped_flow(marks, stored, broken)
-    flow.run()
-    marks.taken()
-    broken.unlink()
+    flow = flow_to_resume(marks, stored, broken)
     path = Path(runs.load("last").place, "journal")
     data = bytearray(path.read_bytes())
     data[-len(data) // 4] ^= 1
@@ -398,10 +398,7 @@ def test_a_damaged_journal_is_resumed_up_to_the_damage(
 def test_a_journal_without_its_beginning_says_nothing(
     marks: Marks, stored: LocalResult, broken: Path
 ) -> None:
-    flow = mapped_flow(marks, stored, broken)
-    flow.run()
-    broken.unlink()
-    marks.taken()
+    flow = flow_to_resume(marks, stored, broken)
     info = runs.list_runs()[0]
     path = Path(info.place, "journal")
     data = bytearray(path.read_bytes())
@@ -456,10 +453,7 @@ def test_a_driver_that_died_as_it_began_has_lost_nothing(
 def test_a_journal_that_was_cut_anywhere_is_resumed(
     marks: Marks, stored: LocalResult, broken: Path
 ) -> None:
-    flow = mapped_flow(marks, stored, broken)
-    flow.run()
-    broken.unlink()
-    marks.taken()
+    flow = flow_to_resume(marks, stored, broken)
     info = runs.list_runs()[0]
     path = Path(info.place, "journal")
     data = path.read_bytes()
