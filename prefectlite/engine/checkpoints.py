@@ -52,6 +52,8 @@ def store(run: TaskRun, value: Any) -> State:
     if no_date or not is_checkpointed(run):
         return Success(SUCCEEDED, result.from_value(value))
     result = _with_place(run, result)
+    if run.scope.before_store is not None:
+        run.scope.before_store()
     try:
         return Success(SUCCEEDED, result.write(value, **location_values(run, result)))
     except ResultNotImplementedError:

@@ -167,6 +167,8 @@ class Driver:
             if not (self.outlives_scheduler and isinstance(error, SchedulerLostError)):
                 self.clean_up()
             raise
+        finally:
+            self.reporter.lines.flush()
 
     def clean_up(self) -> None:
         """Run what cleans up after tasks that went well, now that the run ends before its end."""
@@ -206,6 +208,9 @@ class Driver:
 
     def _take_events(self) -> None:
         self._end_if_told()
+        if not self.reporter.lines.holds:
+            # before it waits; a launcher that holds all lines has its own moments
+            self.reporter.lines.flush()
         timeout = POLL_SECONDS
         if self._timers:
             timeout = min(timeout, max(self._timers[0][0] - time.time(), 0))

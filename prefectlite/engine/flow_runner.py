@@ -38,7 +38,7 @@ from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_runner import TaskRunner, run_task
 from prefectlite.engine.task_states import MappedResult, TaskStates
 from prefectlite.exceptions import RunCancelledSignal, SchedulerLostError
-from prefectlite.runs.journal import Journal, open_journal
+from prefectlite.runs.journal import Journal, open_journal, stores_values
 from prefectlite.runs.resume import resumed
 from prefectlite.tasks.core.constants import Constant
 from prefectlite.utilities.context import context as run_context
@@ -310,14 +310,24 @@ class _FlowRun:
                 reporter.logs = reporter.logs and lines_are_seen
             self._run_known(plan, states, scope, reporter)
             executor = request.executor
-            self.journal = open_journal(
-                plan, states.given, request.values, executor, self.flow_run, self.flow.result
-            )
+            self.journal = open_journal(plan, states.given, request.values, executor, self.flow_run)
             if self.journal is not None:
                 reporter.readers.append(self.journal.take)
             self.runner.logger.debug("Using executor type %s", type(executor).__name__)
             with executor.start():
+                self._have_journal_first(plan, scope)
                 self._drive(plan, states, scope, reporter, limits)
+
+    def _have_journal_first(self, plan: Plan, scope: RunScope) -> None:
+        """See to it that no value is stored before the journal names the run."""
+        journal, executor = self.journal, self.request.executor
+        if journal is None or not stores_values(plan, self.flow.result):
+            return
+        if executor.kind in ("inline", "threads") and scope.runner_class is None:
+            # a run that finds all its values does not wait at all
+            scope.before_store = journal.wait_until_begun
+        else:
+            journal.wait_until_begun()
 
     def _drive(
         self,

@@ -70,26 +70,30 @@ class Reporter:
         self.lines = LogLines(self._logger, logging.INFO)
         self._task_run_ids: dict[int, str] = {}
 
-    def started(self, planned: PlannedTask, map_index: int | None) -> None:
-        """A task run has begun."""
+    def started(self, planned: PlannedTask, map_index: int | None, later: bool = False) -> None:
+        """A task run has begun; `later` says that its line may come together with the next."""
         if self.logs:
-            self._log(planned, "Task '%s': Starting task run...", planned.run_name(map_index))
+            name = planned.run_name(map_index)
+            self._log(planned, later, "Task '%s': Starting task run...", name)
 
-    def finished(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
-        """A task run has come to a state it stays in for now."""
+    def finished(
+        self, planned: PlannedTask, map_index: int | None, state: State, later: bool = False
+    ) -> None:
+        """A task run has come to a state it stays in for now; `later` as in `started`."""
         if self.logs:
             self._log(
                 planned,
+                later,
                 "Task '%s': Finished task run for task with final state: '%s'",
                 planned.run_name(map_index),
                 type(state).__name__,
             )
 
-    def _log(self, planned: PlannedTask, message: str, *args: object) -> None:
+    def _log(self, planned: PlannedTask, later: bool, message: str, *args: object) -> None:
         # Logger.info would look for the caller, and a new record for the process and thread: a
         # copy of one record that has it all costs a fifth of that
         now = time.time()
-        if self.lines.write(message % args, now):
+        if self.lines.write(message % args, now, later):
             return
         record = logging.LogRecord.__new__(logging.LogRecord)
         record.__dict__ = {

@@ -90,6 +90,8 @@ class RunScope:
     interrupted: Callable[[], bool] = bool
     # whether values go to other processes, so that they have to be picklable
     leaves_process: bool = False
+    # called before a value is stored, where the driver's memory is shared
+    before_store: Callable[[], object] | None = None
     # the last value that was let out of the process, and its size in bytes
     admitted: tuple[Any, int] | None = None
     # what the driver found out about the targets of mapped tasks

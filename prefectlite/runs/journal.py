@@ -89,6 +89,14 @@ class Journal:
         self._warned = False
         self._final: State | None = None
 
+    def wait_until_begun(self) -> None:
+        """Wait until the journal names the run, or cannot be written.
+
+        A value that is stored before that would not be found again if the process were killed.
+        """
+        if not self.has_begun.is_set():
+            self.has_begun.wait(BEGIN_SECONDS)
+
     def end(self, final: State | None) -> None:
         """The run has ended; None where it ended by an exception."""
         self._final = final
@@ -219,7 +227,6 @@ def open_journal(
     values: Mapping[str, Any],
     executor: Executor,
     run: FlowRun,
-    flow_result: Result | None,
 ) -> Journal | None:
     """Begin the journal of a run.
 
@@ -229,7 +236,6 @@ def open_journal(
         values: The context of the run.
         executor: Where it runs.
         run: The run.
-        flow_result: Where tasks without a result of their own keep their values.
 
     Returns:
         The journal; None where `runs.journal` of the configuration says that there is none.
@@ -269,13 +275,16 @@ def open_journal(
         runs.open(folder_name(run.flow_run_id, start)), header, run, carried, start, secrets
     )
     writer.add(journal)
-    if _stores_values(plan, flow_result):
-        # a value that is stored before the journal names the run would not be found again
-        journal.has_begun.wait(BEGIN_SECONDS)
     return journal
 
 
-def _stores_values(plan: Plan, flow_result: Result | None) -> bool:
+def stores_values(plan: Plan, flow_result: Result | None) -> bool:
+    """Whether a run may store values.
+
+    Args:
+        plan: The run's plan.
+        flow_result: Where tasks without a result of their own keep their values.
+    """
     if context.config.flows.checkpointing is False:
         return False
     return any(

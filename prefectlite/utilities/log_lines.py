@@ -41,14 +41,16 @@ class LogLines:
         self._second = -1
         self._around: tuple[str, str] | None = None
         self._put: Callable[[str], object] = str
+        self._put_later: Callable[[str], object] = str
         self.holds = False
 
-    def write(self, message: str, moment: float) -> bool:
+    def write(self, message: str, moment: float, later: bool = False) -> bool:
         """Write a line.
 
         Args:
             message: What it says.
             moment: Its Unix time in seconds.
+            later: Whether it may wait for the next line or record, or for `flush`.
 
         Returns:
             False where nothing was written, since a log record is needed.
@@ -60,7 +62,8 @@ class LogLines:
         around = self._around
         if around is None:
             return False
-        self._put(f"{around[0]}{message}{around[1]}\n")
+        put = self._put_later if later else self._put
+        put(f"{around[0]}{message}{around[1]}\n")
         return True
 
     def hold(self) -> None:
@@ -80,6 +83,7 @@ class LogLines:
         if handler is not None:
             self._around = _around_message(handler, self._logger.name, self._level, second)
             self._put = handler.hold if self.holds else handler.write_line
+            self._put_later = handler.hold
         self._second = second
 
 

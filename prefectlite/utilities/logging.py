@@ -142,8 +142,11 @@ class StdoutHandler(_StreamHandler):
         super().emit(record)
 
     def write_line(self, line: str) -> None:
-        """Write a line, its end included."""
+        """Write a line, its end included, after the lines that are held."""
         with self.lock or nullcontext():
+            if self._held:
+                held, self._held = self._held, []
+                line = "".join([*held, line])
             try:
                 self.stream.write(line)
                 self.stream.flush()
@@ -160,9 +163,8 @@ class StdoutHandler(_StreamHandler):
     def write_held(self) -> None:
         """Write the lines that are held."""
         with self.lock or nullcontext():
-            lines, self._held = self._held, []
-            if lines:
-                self.write_line("".join(lines))
+            if self._held:
+                self.write_line("")
 
 
 def _settings() -> tuple[int, str, str]:

@@ -62,6 +62,19 @@ def test_held_lines_come_before_the_next_record(monkeypatch: pytest.MonkeyPatch)
     ]
 
 
+def test_a_line_that_may_come_later_comes_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = listen_alone(monkeypatch)
+    lines = LogLines(get_logger("TaskRunner"), logging.INFO)
+    lines.write("first", MOMENT, later=True)
+    assert stream.getvalue() == ""
+    lines.write("second", MOMENT)
+    lines.write("third", MOMENT, later=True)
+    assert stream.getvalue().count("\n") == 2
+    lines.flush()
+    told = [line.rpartition("| ")[2] for line in stream.getvalue().splitlines()]
+    assert told == ["first", "second", "third"]
+
+
 def test_many_held_lines_are_written_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = listen_alone(monkeypatch)
     lines = LogLines(get_logger("TaskRunner"), logging.INFO)
