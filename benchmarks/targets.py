@@ -1,11 +1,13 @@
-"""A second run of a mapped task whose results all lie at their targets."""
+"""Mapped tasks whose results are files: the first run, and one that finds them all."""
 
 from __future__ import annotations
 
 import pickle
+import tempfile
+from pathlib import Path
 from typing import Any
 
-from benchmarks.shapes import increment
+from benchmarks.shapes import add_up, increment, make_executor
 from benchmarks.workload import Run, Setting, Workload
 
 
@@ -43,9 +45,51 @@ def read_by_hand(setting: Setting, size: int) -> Run:
     return lambda: [pickle.loads(path.read_bytes()) for path in paths]
 
 
+def checkpoints_flow(setting: Setting, size: int) -> Run:
+    """Return a run that stores each element's result at its target."""
+    result = setting.api("engine.results.LocalResult")(dir=str(setting.folder))
+    kept = setting.api("task")(increment, target="{map_index}.pickle", result=result)
+    with setting.api("Flow")("checkpoints") as flow:
+        total = setting.api("task")(add_up)(kept.map(list(range(size))))
+    configured = setting.api("utilities.configuration.set_temporary_config")
+
+    def run() -> Any:
+        with configured({"flows.checkpointing": True}):
+            state = flow.run(executor=make_executor(setting, "cluster"))
+        return state.result[total].result
+
+    return run
+
+
+def increment_and_write(number: int, folder: Path) -> int:
+    """Return the next number after writing it to a file, which is renamed when it is whole."""
+    value = increment(number)
+    with tempfile.NamedTemporaryFile("wb", dir=folder, delete=False) as file:
+        pickle.dump(value, file)
+    Path(file.name).rename(folder / f"{number}.pickle")
+    return value
+
+
+def checkpoints_by_hand(setting: Setting, size: int) -> Run:
+    """Return the same map by hand; its files are not flushed to the disk."""
+    from distributed import Client
+
+    def run() -> Any:
+        with Client(setting.address) as client:
+            written = client.map(increment_and_write, range(size), folder=setting.folder)
+            return client.submit(add_up, written).result()
+
+    return run
+
+
 WORKLOADS = [
     Workload(
         "rerun", "rerun of mapped local targets, in process", (1_000,), rerun_flow, read_by_hand,
         "element", builds=False, goal="<= 4 x",
-    )
+    ),
+    Workload(
+        "checkpoints", "a map whose results are stored in local files, and a sum, cluster",
+        (10_000,), checkpoints_flow, checkpoints_by_hand, "element", on_cluster=True,
+        goal="<= 1.5 x",
+    ),
 ]  # fmt: skip
