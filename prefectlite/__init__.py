@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefectlite._version import __version__ as __version__
 from prefectlite.configuration import config as config
 from prefectlite.utilities import logging as _logging  # noqa: F401 - sets up the loggers
 from prefectlite.utilities.context import context as context
+from prefectlite.utilities.lazy import loaded_on_first_use
 
 if TYPE_CHECKING:
     from prefectlite import core as core
@@ -96,19 +97,7 @@ __all__ = [
     "unmapped",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        value = getattr(importlib.import_module(_NAMES[name]), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_NAMES, *_MODULES})
+__getattr__, __dir__ = loaded_on_first_use(__name__, _NAMES, _MODULES)
 
 
 if os.environ.get("PREFECTLITE_AS_PREFECT") == "1":

@@ -5,8 +5,9 @@ A part is loaded when one of its names is first asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from prefectlite.utilities.lazy import loaded_on_first_use
 
 if TYPE_CHECKING:
     from prefectlite.engine import cache_validators as cache_validators
@@ -40,16 +41,4 @@ _MODULES = frozenset(
 
 __all__ = ["FlowRunner", "TaskRunner"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        value = getattr(importlib.import_module(_NAMES[name]), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_NAMES, *_MODULES})
+__getattr__, __dir__ = loaded_on_first_use(__name__, _NAMES, _MODULES)

@@ -6,8 +6,7 @@ own, and ``import prefectlite`` does not pay for it.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from prefectlite.utilities.lazy import loaded_on_first_use
 
 _MODULES = frozenset(
     {
@@ -26,12 +25,4 @@ _MODULES = frozenset(
     }
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+__getattr__, __dir__ = loaded_on_first_use(__name__, modules=_MODULES)

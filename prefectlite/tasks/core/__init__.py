@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from prefectlite.utilities.lazy import loaded_on_first_use
 
 _MODULES = frozenset({"collections", "constants", "function", "operators", "resource_manager"})
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+__getattr__, __dir__ = loaded_on_first_use(__name__, modules=_MODULES)
