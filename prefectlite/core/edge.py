@@ -50,13 +50,14 @@ class Edge:
         <Edge(key=rows, mapped=False, flattened=False): load to clean>
     """
 
-    __slots__ = ("downstream_task", "flattened", "key", "mapped", "upstream_task")
+    __slots__ = ("_hash", "downstream_task", "flattened", "key", "mapped", "upstream_task")
 
     upstream_task: Task
     downstream_task: Task
     key: str | None
     mapped: bool
     flattened: bool
+    _hash: int
 
     def __init__(
         self,
@@ -81,6 +82,8 @@ class Edge:
         put(self, "key", key)
         put(self, "mapped", bool(mapped))
         put(self, "flattened", bool(flattened))
+        # a flow asks for it eight times
+        put(self, "_hash", hash(self._compared()))
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         # A flow keeps edges in sets and indexes: one that changed could not be found again.
@@ -102,7 +105,7 @@ class Edge:
         return self._compared() == other._compared()
 
     def __hash__(self) -> int:
-        return hash(self._compared())
+        return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (

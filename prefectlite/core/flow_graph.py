@@ -60,17 +60,18 @@ class FlowGraph(FlowView):
                     f"another {'name' if isinstance(task, Parameter) else 'slug'}, or use the "
                     f"task that is there."
                 )
+            surroundings = context.__dict__
             for key in BLOCK_KEYS:
-                block = context.get(key)
+                block = surroundings.get(key)
                 if block is not None:
                     block.add_task(task, self)
             self._graph.add_task(task)
             self.slugs[task] = slug
             self._slugs_in_use.add(slug)
-            body = context.get(MAP_BODY)
+            body = surroundings.get(MAP_BODY)
             if body is not None and body.flow is self:
                 body.added.append(task)
-        unused = context.get(UNUSED_TASKS)
+        unused = context.__dict__.get(UNUSED_TASKS)
         if unused is not None:
             unused.discard(task)
         return task

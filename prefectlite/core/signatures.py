@@ -37,9 +37,10 @@ class CallSignature:
         call: the signature of a task that is called: ``run``'s arguments and the extra ones.
         names: the arguments of ``run`` that are passed by name, ``**kwargs`` not counted.
         variable_keyword: the name of ``**kwargs`` in ``run``, or None.
+        in_order: the names in their order; None where an argument has a kind of its own.
     """
 
-    __slots__ = ("call", "names", "nout", "run", "variable_keyword")
+    __slots__ = ("call", "in_order", "names", "nout", "required", "run", "variable_keyword")
 
     def __init__(
         self, run: inspect.Signature, extra: list[inspect.Parameter], nout: int | None
@@ -56,6 +57,11 @@ class CallSignature:
             else:
                 ordinary.append(parameter)
         self.names = frozenset(parameter.name for parameter in ordinary)
+        empty, either = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self.required = frozenset(p.name for p in ordinary if p.default is empty)
+        in_order = tuple(parameter.name for parameter in ordinary)
+        is_usual = not last and all(parameter.kind is either for parameter in ordinary)
+        self.in_order = in_order if is_usual else None
         self.call = inspect.Signature([*ordinary, *extra, *last], return_annotation="Task")
 
     def accepts(self, key: str) -> bool:
@@ -64,7 +70,7 @@ class CallSignature:
 
     def requires(self, key: str) -> bool:
         """Tell whether ``run`` cannot be called without an argument of this name."""
-        return key in self.names and self.run.parameters[key].default is inspect.Parameter.empty
+        return key in self.required
 
     def inputs(self) -> dict[str, dict[str, Any]]:
         """Describe each argument: its ``type``, its ``default``, whether it is ``required``."""
@@ -232,6 +238,9 @@ def bind_arguments(
     Raises:
         TypeError: an argument is missing, unknown, given twice, or one too many.
     """
+    usual = _bind_usual(signature, args, kwargs)
+    if usual is not None:
+        return usual
     try:
         bound = signature.run.bind(*args, **kwargs).arguments
     except TypeError as error:
@@ -240,3 +249,19 @@ def bind_arguments(
     if signature.variable_keyword is not None:
         arguments.update(arguments.pop(signature.variable_keyword, {}))
     return arguments
+
+
+def _bind_usual(
+    signature: CallSignature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Name arguments that need no thought; None where `inspect` has to judge them."""
+    names = signature.in_order
+    if names is None or len(args) > len(names):
+        return None
+    arguments = dict(zip(names, args, strict=False))
+    for name in names[len(args) :]:
+        if name in kwargs:
+            arguments[name] = kwargs[name]
+        elif name in signature.required:
+            return None
+    return arguments if len(arguments) == len(args) + len(kwargs) else None

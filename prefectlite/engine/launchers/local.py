@@ -65,14 +65,11 @@ class LocalRuns:
 
     def _ended(self, planned: PlannedTask, map_index: int | None, state: State) -> None:
         self._states.set(planned.index, map_index or 0, state)
-        later = state._cached and self._is_read_only(planned, map_index)
-        self._reporter.finished(planned, map_index, state, later)
+        # what comes next, a task run's own first line or the end of all, brings it along
+        self._reporter.finished(planned, map_index, state, later=True)
 
     def _is_read_only(self, planned: PlannedTask, map_index: int | None) -> bool:
-        """Whether all there is to do is to read a small value: nothing that a user waits for.
-
-        Lines of many such task runs are written together, which takes half of their time.
-        """
+        """Whether all there is to do is to read a small value: nothing that a user waits for."""
         scope = self._driver.scope
         if map_index is None or scope.book is None or scope.runner_handlers:
             return False
