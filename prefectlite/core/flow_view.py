@@ -69,6 +69,11 @@ class FlowView:
         self._graph = Graph(tasks, self._graph.edges)
 
     @property
+    def graph(self) -> Graph:
+        """The tasks, and the edges that enter and leave each; to be looked at only."""
+        return self._graph
+
+    @property
     def edges(self) -> set[Edge]:
         """The flow's edges; plain values bound to arguments are in `constants` instead."""
         return self._graph.edges

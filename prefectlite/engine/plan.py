@@ -190,6 +190,11 @@ def _without_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():
+            # there and back, which makes new objects old ones: else the next allocation would
+            # have the collector go through them
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()
 
 
@@ -212,17 +217,13 @@ def _compile(flow: Flow, known: Collection[Task], fuse: bool | None, handled: bo
 
 
 def _planned_tasks(flow: Flow, known: set[Task], handled: bool) -> tuple[PlannedTask, ...]:
-    incoming: dict[Task, list[Edge]] = {task: [] for task in flow.tasks}
-    outgoing: dict[Task, list[Task]] = {task: [] for task in flow.tasks}
-    for edge in flow.edges:
-        incoming[edge.downstream_task].append(edge)
-        outgoing[edge.upstream_task].append(edge.downstream_task)
+    incoming, outgoing = flow.graph.into, flow.graph.out_of
     order = _topological(flow, incoming, outgoing)
     index_of = {task: index for index, task in enumerate(order)}
     slugs, constants = flow.slugs, flow.constants
     planned = []
     for index, task in enumerate(order):
-        # a set of edges has no order of its own: keys give one that is the same in every process
+        # by key, in whatever order they were added
         edges = sorted(incoming[task], key=lambda e: (e.key or "", index_of[e.upstream_task]))
         mapped = any(e.mapped for e in edges)
         planned.append(
@@ -246,7 +247,9 @@ def _planned_tasks(flow: Flow, known: set[Task], handled: bool) -> tuple[Planned
 
 
 def _topological(
-    flow: Flow, incoming: Mapping[Task, list[Edge]], outgoing: Mapping[Task, list[Task]]
+    flow: Flow,
+    incoming: Mapping[Task, Collection[Edge]],
+    outgoing: Mapping[Task, Collection[Edge]],
 ) -> list[Task]:
     # tasks are taken in the order of their slugs so that equal flows give equal plans
     missing = {task: len(edges) for task, edges in incoming.items()}
@@ -260,7 +263,7 @@ def _topological(
     while ready:
         task = ready.popleft()
         order.append(task)
-        for downstream in sorted(outgoing[task], key=slug):
+        for downstream in sorted((e.downstream_task for e in outgoing[task]), key=slug):
             missing[downstream] -= 1
             if not missing[downstream]:
                 ready.append(downstream)
@@ -273,7 +276,7 @@ def _topological(
     return order
 
 
-def _cycle(incoming: Mapping[Task, list[Edge]], stuck: set[Task]) -> list[Task]:
+def _cycle(incoming: Mapping[Task, Collection[Edge]], stuck: set[Task]) -> list[Task]:
     """One cycle among tasks that all wait for others of them, its first task last again."""
     task = min(stuck, key=lambda task: task.name)
     way: dict[Task, None] = {}
