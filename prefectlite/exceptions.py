@@ -177,7 +177,10 @@ class ResultError(PrefectException):
 
 
 class ResultReadError(ResultError, ValueError):
-    """A stored result exists but cannot be read; names its location and the reason."""
+    """A stored result exists but cannot be read; names its location and the reason.
+
+    It is caught as what the serializer raised too: `pickle.UnpicklingError`, `EOFError`, ...
+    """
 
 
 class ResultNotFoundError(ResultReadError, FileNotFoundError):
@@ -185,7 +188,10 @@ class ResultNotFoundError(ResultReadError, FileNotFoundError):
 
 
 class ResultWriteError(ResultError, OSError):
-    """A result could not be stored; names its location and the reason."""
+    """A result could not be stored; names its location and the reason.
+
+    It is caught as what the system raised too: `PermissionError`, `IsADirectoryError`, ...
+    """
 
 
 class StoreUnreachableError(ResultError, ConnectionError):

@@ -11,6 +11,7 @@ are not. The checksum depends on the format as well, so that one format is not t
 
 from __future__ import annotations
 
+import pickle
 import re
 import zlib
 from collections.abc import Sequence
@@ -33,6 +34,14 @@ _LONGEST_SEAL = 64
 
 class DamagedResult(ValueError):
     """Stored bytes are not what was written."""
+
+
+class DamagedPickle(DamagedResult, pickle.UnpicklingError):
+    """A pickle is not what was written; caught as what `pickle.load` raises too."""
+
+
+class EmptyResult(DamagedResult, EOFError):
+    """Nothing is stored; caught as what `pickle.load` raises too."""
 
 
 def _sealed_format(serializer: Serializer) -> str | None:
@@ -109,7 +118,8 @@ def check_seal(serializer: Serializer, data: bytes) -> None:
     if format_name is None:
         return
     if not data:
-        raise DamagedResult("it is empty")
+        raise EmptyResult("it is empty")
+    damage = DamagedPickle if format_name.endswith("pickle") else DamagedResult
     tail = data[-_LONGEST_SEAL:]
     if format_name.endswith("pickle"):
         found = _PICKLE_SEAL.search(tail)
@@ -123,11 +133,11 @@ def check_seal(serializer: Serializer, data: bytes) -> None:
         complete = _JSON_SEAL_REMAINS.search(tail) is None
     if found is None:
         if not complete:
-            raise DamagedResult("its end is missing, or it is of another format")
+            raise damage("its end is missing, or it is of another format")
         return
     body = memoryview(data)[: len(data) - len(found[0])]
     if _checksum(format_name, body) != checksum:
-        raise DamagedResult(
+        raise damage(
             "it does not match its checksum: it is damaged, of another format, or was edited "
             "(take off the last line of an edited file)"
         )

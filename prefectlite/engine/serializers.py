@@ -146,7 +146,8 @@ class PickleSerializer(Serializer):
             import binascii
 
             try:
-                decoded = base64.b64decode(value, validate=True)
+                # not of a text, which is a mistake of the caller's
+                decoded = base64.b64decode(memoryview(value), validate=True)
             except (binascii.Error, ValueError, TypeError):
                 decoded = b""
             if not decoded:
@@ -248,7 +249,7 @@ class PandasSerializer(Serializer):
         serialize_kwargs: further arguments of `DataFrame.to_...`.
 
     Raises:
-        ValueError: pandas cannot read this type of file.
+        ValueError: pandas cannot read or write this type of file.
 
     Example:
         >>> PandasSerializer("csv", serialize_kwargs={"index": False})
@@ -284,6 +285,11 @@ class PandasSerializer(Serializer):
             raise ValueError(
                 f"pandas cannot read the file type {self.file_type!r}: there is no "
                 f"pandas.read_{self.file_type}"
+            )
+        if not hasattr(pandas.DataFrame, f"to_{self.file_type}"):
+            raise ValueError(
+                f"pandas cannot write the file type {self.file_type!r}: there is no "
+                f"pandas.DataFrame.to_{self.file_type}"
             )
         return reader
 

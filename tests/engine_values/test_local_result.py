@@ -26,6 +26,48 @@ from prefectlite.utilities.configuration import set_temporary_config
 VALUE = {"numbers": [1, 2, 3], "name": "sepal length", "none": None}
 
 
+class TestKindsOfErrors:
+    """Errors are caught as they are with Prefect 1, also after they came from another process."""
+
+    @pytest.mark.parametrize(
+        ("content", "serializer", "kind"),
+        [
+            (b"", PickleSerializer(), EOFError),
+            (pickle.dumps(list(range(99)))[:-9], PickleSerializer(), pickle.UnpicklingError),
+            (b"{}", PickleSerializer(), pickle.UnpicklingError),
+            (b"{", JSONSerializer(), json.JSONDecodeError),
+            (b"\x80", JSONSerializer(), UnicodeDecodeError),
+            (None, PickleSerializer(), IsADirectoryError),
+        ],
+    )
+    def test_of_reading(self, content, serializer, kind, tmp_path):
+        path = tmp_path / "x"
+        path.mkdir() if content is None else path.write_bytes(content)
+        with pytest.raises(ResultReadError, match="cannot be read with") as raised:
+            LocalResult(dir=tmp_path, serializer=serializer).read("x")
+        for error in (raised.value, pickle.loads(pickle.dumps(raised.value))):
+            assert isinstance(error, kind)
+            assert isinstance(error, ResultReadError)
+            assert str(error) == str(raised.value)
+            assert repr(error).startswith("ResultReadError(")
+
+    @pytest.mark.parametrize(
+        ("location", "kind"),
+        [("folder", IsADirectoryError), ("", IsADirectoryError), ("a\0b", ValueError)],
+    )
+    def test_of_writing(self, location, kind, tmp_path):
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(kind) as raised:
+            LocalResult(dir=tmp_path, location=location).write(1)
+        assert isinstance(raised.value, ResultWriteError)
+
+    def test_of_a_callable_and_a_template(self, tmp_path):
+        with pytest.raises(KeyError, match=r"'nokey'.*take \*\*kwargs"):
+            LocalResult(dir=tmp_path, location=lambda **values: values["nokey"]).write(1)
+        with pytest.raises(AttributeError, match="cannot be filled in"):
+            LocalResult(dir=tmp_path, location="{x.nothing}").write(1, x=1)
+
+
 class TestDirectory:
     def test_default(self, tmp_path):
         with set_temporary_config({"home_dir": str(tmp_path)}):

@@ -50,6 +50,7 @@ class TestResult:
             (Result(), NoResult, False),
             (NoResult, NoResultType(), True),
             (PrefectResult(value=5), PrefectResult(value=5), True),
+            (PrefectResult(), PrefectResult(serializer=DateTimeSerializer()), True),
         ],
     )
     def test_equality(self, one, other, equal):
@@ -208,6 +209,8 @@ class TestPrefectResult:
         assert PrefectResult().serializer == JSONSerializer()
         with pytest.raises(TypeError, match="received PickleSerializer"):
             PrefectResult(serializer=PickleSerializer())
+        with pytest.raises(TypeError, match="received NoneType"):
+            PrefectResult(serializer=None)
         result = PrefectResult()
         with pytest.raises(TypeError, match="received PickleSerializer"):
             result.serializer = PickleSerializer()

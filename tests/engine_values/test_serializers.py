@@ -163,6 +163,8 @@ class TestPandas:
     def test_errors(self):
         with pytest.raises(ValueError, match=r"'foo'.*pandas.read_foo"):
             PandasSerializer("foo")
+        with pytest.raises(ValueError, match=r"write the file type 'fwf'"):
+            PandasSerializer("fwf")
         with pytest.raises(ValueError, match="type int cannot be written as 'csv'"):
             PandasSerializer("csv").serialize(5)
         with pytest.raises(TypeError, match="nonsense"):

@@ -94,6 +94,8 @@ class LocalResult(StoredResult):
 
     def _store(self, location: str, parts: Sequence[files.Buffer]) -> None:
         path = self.named(location)
+        if path.endswith(os.sep):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         check = self._check_of_files()
         if check is not None:
             # better no result than one that nobody may read

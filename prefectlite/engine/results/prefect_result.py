@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefectlite.engine.result import Result
 from prefectlite.engine.serializers import DateTimeSerializer, JSONSerializer
 from prefectlite.exceptions import ResultReadError
+from prefectlite.utilities.error_kinds import also_as
 
 if TYPE_CHECKING:
     from prefectlite.engine.serializers import Serializer
@@ -30,9 +31,9 @@ class PrefectResult(Result):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        serializer = kwargs.pop("serializer", None)
+        serializer = kwargs.pop("serializer", JSONSerializer())
         super().__init__(**kwargs)
-        self.serializer = JSONSerializer() if serializer is None else serializer
+        self.serializer = serializer
 
     @property
     def serializer(self) -> Serializer:
@@ -49,6 +50,10 @@ class PrefectResult(Result):
             )
         self._serializer = serializer
 
+    def _compared(self) -> dict[str, Any]:
+        # as in Prefect 1: the location says all there is of the value
+        return {name: held for name, held in super()._compared().items() if name != "serializer"}
+
     def read(self, location: str) -> Result:
         """Read the value out of its location.
 
@@ -64,9 +69,11 @@ class PrefectResult(Result):
         try:
             value = self.serializer.deserialize(location.encode())
         except Exception as error:
-            raise ResultReadError(
+            raise also_as(
+                ResultReadError,
+                error,
                 f"The result at {location!r} cannot be read with {type(self.serializer).__name__}:"
-                f" {error}"
+                f" {error}",
             ) from error
         found = self.copy()
         found.value = value

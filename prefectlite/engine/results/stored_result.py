@@ -18,6 +18,7 @@ from prefectlite.exceptions import (
     ResultWriteError,
     StoreUnreachableError,
 )
+from prefectlite.utilities.error_kinds import also_as
 
 __all__ = ["StoredResult"]
 
@@ -96,9 +97,11 @@ class StoredResult(Result):
         return self._unreadable(location, error)
 
     def _unreadable(self, location: str, error: Exception) -> ResultReadError:
-        return ResultReadError(
+        return also_as(
+            ResultReadError,
+            error,
             f"The result at {self.named(location)!r} cannot be read with "
-            f"{type(self.serializer).__name__}: {_told(error)}"
+            f"{type(self.serializer).__name__}: {_told(error)}",
         )
 
     def write(self, value_: Any, **kwargs: Any) -> Result:
@@ -129,9 +132,11 @@ class StoredResult(Result):
         except ResultError:
             raise
         except Exception as error:
-            raise ResultWriteError(
+            raise also_as(
+                ResultWriteError,
+                error,
                 f"The result cannot be written to {self.named(location)!r}: "
-                f"{self._why_unwritten(error)}"
+                f"{self._why_unwritten(error)}",
             ) from error
         written.value = value_
         return written

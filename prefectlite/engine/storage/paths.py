@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefectlite.exceptions import LocationError, ResultError, UnknownTemplateKeyError
+from prefectlite.utilities.error_kinds import also_as
 
 _formatter = string.Formatter()
 
@@ -48,7 +49,8 @@ def filled(template: str, values: Mapping[str, Any], owner: str = "") -> str:
 
     Raises:
         UnknownTemplateKeyError: It names a key that was not given; lists those that were.
-        ValueError: A value does not take the format that the template asks for.
+        ValueError, TypeError: A value does not take the format that the template asks for.
+        AttributeError: A value has no such attribute.
         IndexError: A key has no name.
     """
     try:
@@ -62,8 +64,9 @@ def filled(template: str, values: Mapping[str, Any], owner: str = "") -> str:
         ) from None
     except Exception as error:
         named = f"The {owner}" if owner else "The location"
-        # a key without a name, as in "{}"
-        kind = IndexError if isinstance(error, IndexError) else ValueError
+        # an IndexError for "{}", an AttributeError for what a value lacks
+        known_kinds = (IndexError, AttributeError, TypeError)
+        kind = type(error) if type(error) in known_kinds else ValueError
         raise kind(f"{named} {template!r} cannot be filled in: {error!r}") from error
 
 
@@ -84,10 +87,12 @@ def called(template: Callable[..., Any], values: Mapping[str, Any], owner: str =
     try:
         location = template(**values)
     except Exception as error:
-        raise LocationError(
+        raise also_as(
+            LocationError,
+            error,
             f"{named} could not be found: the function {name!r} that is to give it raised "
             f"{error!r}. It is called with every key of the context and every input of the task, "
-            "so it should take **kwargs."
+            "so it should take **kwargs.",
         ) from error
     if not isinstance(location, str) or not location:
         raise ResultError(
