@@ -60,6 +60,18 @@ def test_wrong_key(s3: S3Server) -> None:
         result.read("x")
 
 
+def test_a_script_ends_without_a_word_of_open_connections(s3: S3Server) -> None:
+    script = f"""
+from prefectlite.engine.results import S3Result
+result = S3Result({s3.bucket()!r}, boto3_kwargs={s3.boto3_kwargs()!r}, location="x")
+print(result.write(1).location, result.read("x").value)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("x 1\n", "")
+
+
 def test_no_permission_to_write(s3: S3Server) -> None:
     bucket = s3.bucket()
     S3Result(bucket, boto3_kwargs=s3.boto3_kwargs(), location="x").write(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Mapping
@@ -19,6 +21,10 @@ _EXTRAS = {
     "az": ("azure", "adlfs"),
     "adl": ("azure", "adlfs"),
 }
+
+# where the file systems keep what holds their connections
+_HOLDERS = ("_s3creator", "_session", "service_client")
+_CLOSED_IN_SECONDS = 2.0
 
 _clients: dict[Any, Any] = {}
 _lock = threading.Lock()
@@ -40,6 +46,8 @@ def client(protocol: str, options: Mapping[str, Any], url: str | None = None) ->
     if found is None:
         with _lock:
             found = _clients.get(key)
+            if not _clients:
+                atexit.register(_close_all)
             if found is None:
                 found = _clients[key] = _made(protocol, revealed(options), url)
     return found
@@ -62,8 +70,8 @@ def _made(protocol: str, options: dict[str, Any], url: str | None) -> Any:
     except ImportError as error:
         raise ResultError(_install(protocol, error)) from error
     if hasattr(made, "close_session"):
-        # it lives as long as the process, whose end closes it: theirs fails where the end begins
-        # in another event loop, as on Dask's workers
+        # it lives as long as the process, and is closed at its end: theirs fails where the end
+        # begins in another event loop, as on Dask's workers
         made.close_session = _leave_open
     if protocol in ("s3", "s3a"):
         # tried again here, with one pause that grows, and not at two more levels below
@@ -75,6 +83,22 @@ def _made(protocol: str, options: dict[str, Any], url: str | None) -> Any:
 
 def _leave_open(*session: Any) -> None:
     return None
+
+
+def _close_all() -> None:
+    """Close the connections of this process at its end; what is left open is complained of."""
+    from fsspec.asyn import sync
+
+    for (process, *_), filesystem in list(_clients.items()):
+        if process != os.getpid():
+            # made before a fork: the connections are the other process's
+            continue
+        loop = getattr(filesystem, "loop", None)
+        for name in _HOLDERS:
+            holder = getattr(filesystem, name, None)
+            if loop is not None and loop.is_running() and hasattr(holder, "__aexit__"):
+                with contextlib.suppress(Exception):
+                    sync(loop, holder.__aexit__, None, None, None, timeout=_CLOSED_IN_SECONDS)
 
 
 def _class_of(protocol: str) -> Any:
