@@ -95,7 +95,7 @@ def _close_all() -> None:
             continue
         loop = getattr(filesystem, "loop", None)
         for name in _HOLDERS:
-            holder = getattr(filesystem, name, None)
+            holder: Any = getattr(filesystem, name, None)
             if loop is not None and loop.is_running() and hasattr(holder, "__aexit__"):
                 with contextlib.suppress(Exception):
                     sync(loop, holder.__aexit__, None, None, None, timeout=_CLOSED_IN_SECONDS)
