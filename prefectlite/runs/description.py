@@ -84,11 +84,10 @@ def _bound(planned: PlannedTask) -> bytes:
     task = planned.task
     if isinstance(task, Constant):
         return value_fingerprint(task.value)
-    own = {
-        name: value
-        for name, value in vars(task).items()
-        if name not in _attributes_of_all() and not names_a_secret(name)
-    }
+    attributes = vars(task)
+    # few tasks have any; sorted, since a set has no order of its own
+    names = sorted(attributes.keys() - _attributes_of_all())
+    own = {name: attributes[name] for name in names if not names_a_secret(name)}
     if not own and not planned.constants:
         return b""
     constants = {k: v for k, v in planned.constants.items() if not names_a_secret(k)}

@@ -94,7 +94,8 @@ class Journal:
 
         A value that is stored before that would not be found again if the process were killed.
         """
-        if not self.has_begun.is_set():
+        if not self.has_begun.is_set() and not writer.is_this_thread():
+            writer.hurry(self)
             self.has_begun.wait(BEGIN_SECONDS)
 
     def end(self, final: State | None) -> None:
@@ -274,7 +275,8 @@ def open_journal(
     journal = Journal(
         runs.open(folder_name(run.flow_run_id, start)), header, run, carried, start, secrets
     )
-    writer.add(journal)
+    # a short run is over by then, and does not share the interpreter with its journal
+    writer.add(journal, journal.step_seconds)
     return journal
 
 

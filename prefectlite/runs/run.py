@@ -348,9 +348,15 @@ def _info(
 
 
 def wait_for_own_journals(seconds: float = 10.0) -> None:
-    """Wait until the runs of this process that have ended are in their journals."""
-    from prefectlite.runs.writer import writer
+    """Wait until the runs of this process have their journals, whole if they have ended."""
+    from prefectlite.runs.journal import Journal
+    from prefectlite.runs.writer import Written, writer
 
-    ended = [written for written in writer.ended() if getattr(written, "has_ended", False)]
+    ended: list[Written] = []
+    for written in writer.given():
+        if getattr(written, "has_ended", False):
+            ended.append(written)
+        elif isinstance(written, Journal):
+            written.wait_until_begun()
     if ended:
         writer.wait_for(ended, seconds)

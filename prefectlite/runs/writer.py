@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 # what is left to write when the process ends may take so long
@@ -31,10 +32,11 @@ class Writer:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def add(self, written: Written) -> None:
-        """Step this from now on."""
+    def add(self, written: Written, seconds: float = 0.0) -> None:
+        """Step this, for the first time after so many seconds, or once `hurry` is called."""
         with self._changed:
             self._given[id(written)] = written
+            self._due[id(written)] = time.monotonic() + seconds
             if self._thread is None:
                 # a daemon, or an interpreter that ends would wait for it for ever
                 self._thread = threading.Thread(
@@ -44,12 +46,12 @@ class Writer:
             self._changed.notify()
 
     def hurry(self, written: Written) -> None:
-        """Step this now: it has come to its end."""
+        """Step this now: it has come to its end, or somebody waits for it."""
         with self._changed:
             self._due[id(written)] = 0.0
             self._changed.notify()
 
-    def wait_for(self, written: list[Written], seconds: float) -> bool:
+    def wait_for(self, written: Sequence[Written], seconds: float) -> bool:
         """Wait until these are done.
 
         Args:
@@ -59,7 +61,7 @@ class Writer:
         Returns:
             Whether they are.
         """
-        if threading.current_thread() is self._thread:
+        if self.is_this_thread():
             return False
         numbers = {id(each) for each in written}
         with self._changed:
@@ -89,7 +91,11 @@ class Writer:
             self._due.pop(id(written), None)
             self._changed.notify_all()
 
-    def ended(self) -> list[Written]:
+    def is_this_thread(self) -> bool:
+        """Whether the caller is the thread that writes."""
+        return threading.current_thread() is self._thread
+
+    def given(self) -> list[Written]:
         """What is given at the moment."""
         with self._changed:
             return list(self._given.values())
@@ -104,9 +110,9 @@ def _after_fork() -> None:
 
 
 def _at_exit() -> None:
-    for written in writer.ended():
+    for written in writer.given():
         writer.hurry(written)
-    writer.wait_for([w for w in writer.ended() if getattr(w, "has_ended", True)], EXIT_SECONDS)
+    writer.wait_for([w for w in writer.given() if getattr(w, "has_ended", True)], EXIT_SECONDS)
 
 
 os.register_at_fork(after_in_child=_after_fork)
