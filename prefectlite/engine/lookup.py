@@ -106,19 +106,18 @@ class Lookup:
             return
         shelf = self._book.shelf(planned.index)
         if shelf is None:
-            shelf = Shelf(planned.task, planned.name, result)
+            shelf = Shelf(planned.task, planned.name, result, self._suggested(planned))
             self._book.add(planned.index, shelf)
         if planned.index not in self._fillers:
             self._fillers[planned.index] = self._filler(planned)
         values_of = self._fillers[planned.index]
         if values_of is None:
             return
-        suggested = self._suggested(planned)
         length = self._driver.run_state.runs[segment.index].length or 0
         if length > 1 and isinstance(planned.task.target, str):
             named = fields_of(planned.task.target)
             if not named & (_VARIES | {edge.key for edge in planned.edges if edge.mapped}):
-                shelf.all_at_one(suggested)
+                shelf.all_at_one()
                 return
         located = []
         for element in elements:
@@ -126,7 +125,7 @@ class Lookup:
             if values is None:
                 continue
             owner = f"target of task '{planned.run_name(element)}'"
-            shelf.put(element, placed(result, values, owner), suggested)
+            shelf.put(element, placed(result, values, owner))
             located.append(element)
         shelf.let_go()
         if shelf.conflict is None and is_plain_store(result):

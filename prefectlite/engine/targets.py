@@ -221,7 +221,11 @@ def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
         raise ResultError(conflict)
     location = shelf.locations.get(element)
     if location is None:
-        return _look(run, result, _locate(run, result))
+        location = _locate(run, result)
+        conflict = shelf.claim(element, location)
+        if conflict is not None:
+            raise ResultError(conflict)
+        return _look(run, result, location)
     if element in shelf.missing:
         return None
     if element not in shelf.found:
@@ -243,12 +247,14 @@ class Shelf:
     """The targets of one mapped task, as far as its elements are known.
 
     `locations` holds them filled in, `found` the sizes in bytes of those that are there,
-    `missing` the elements whose target is not.
+    `missing` the elements whose target is not. `suggested` are the keys that would tell elements
+    apart.
     """
 
-    def __init__(self, task: Task, name: str, result: Result) -> None:
+    def __init__(self, task: Task, name: str, result: Result, suggested: Sequence[str]) -> None:
         self.task = task
         self.name = name
+        self._suggested = suggested
         # looked into and read from only where it is a plain store
         self.result: Any = result
         self.locations: dict[int, str] = {}
@@ -257,6 +263,7 @@ class Shelf:
         self.conflict: str | None = None
         self._late: dict[int, str] = {}
         self._at: dict[str, int] = {}
+        self._ended_at: dict[str, int] = {}
         self._let_go = 0
         self._listings: dict[str, dict[str, int]] = {}
         self._order: list[int] = []
@@ -264,7 +271,7 @@ class Shelf:
         self._next = 0
         self._lock = threading.Lock()
 
-    def put(self, element: int, location: str, suggested: Sequence[str]) -> None:
+    def put(self, element: int, location: str) -> None:
         """Note an element's location; a conflict where another element has the same.
 
         None of the elements may run then, unless the other one was let go already.
@@ -275,9 +282,35 @@ class Shelf:
             return
         if other in list(self.locations)[: self._let_go]:
             outcome = f"element {element} was not run"
-            self._late[element] = self._told(other, element, location, suggested, outcome)
+            self._late[element] = self._told(other, element, location, outcome)
         else:
-            self.conflict = self._told(other, element, location, suggested)
+            self.conflict = self._told(other, element, location)
+
+    def claim(self, element: int, location: str) -> str | None:
+        """Take a location that became known where the element runs.
+
+        Returns:
+            Why the element may not have it; None if it may.
+        """
+        other = self._at.setdefault(location, element)
+        if other == element:
+            return None
+        return self._told(other, element, location, f"element {element} was not run")
+
+    def found_at(self, element: int, state: State) -> str | None:
+        """Note where an element that ran in another process has its value.
+
+        Returns:
+            What to warn of: that another element has it there too.
+        """
+        location = state._held.location if isinstance(state._held, StoredResult) else None
+        if location is None or not state._successful:
+            return None
+        location = state._held.named(location)
+        other = self._ended_at.setdefault(location, element)
+        if other == element:
+            return None
+        return self._told(other, element, location, "do not trust the values of the two")
 
     def let_go(self) -> None:
         """Note that the elements so far may run."""
@@ -287,20 +320,19 @@ class Shelf:
         """Why an element may not run; None if it may."""
         return self.conflict or self._late.get(element)
 
-    def all_at_one(self, suggested: Sequence[str]) -> None:
+    def all_at_one(self) -> None:
         """Note that the template names nothing in which elements differ."""
         template = self.task.target if isinstance(self.task.target, str) else "its function"
-        self.conflict = self._told(0, 1, str(template), suggested)
+        self.conflict = self._told(0, 1, str(template))
 
     def _told(
         self,
         one: int,
         other: int,
         location: str,
-        suggested: Sequence[str],
         outcome: str = "none of the elements was run",
     ) -> str:
-        keys = " or ".join(f"{{{key}}}" for key in suggested)
+        keys = " or ".join(f"{{{key}}}" for key in self._suggested)
         return (
             f"Elements {one} and {other} of task {self.name!r} have the same target, {location!r}: "
             f"one would take the other's value for its own, so {outcome}. Add {keys} to the "

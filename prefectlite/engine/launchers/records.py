@@ -52,7 +52,16 @@ class RecordKeeper:
             elif link.left_size is not None:
                 self._value_is_elsewhere(link, record.element, state, handle)
             self._driver.states.set(link.task, record.element, state)
+            if mapped:
+                self._warn_of_conflicts(link.task, record.element, state)
             self._report(link, record.element if mapped else None, state, worker)
+
+    def _warn_of_conflicts(self, task: int, element: int, state: State) -> None:
+        book = self._driver.scope.book
+        shelf = None if book is None else book.shelf(task)
+        conflict = None if shelf is None else shelf.found_at(element, state)
+        if conflict is not None:
+            prefect_logger.getChild("TaskRunner").warning("%s", conflict)
 
     def _value_is_elsewhere(
         self, link: LinkRecord, element: int, state: State, handle: Any
