@@ -19,6 +19,9 @@ CHOICES: dict[str, dict[str, int]] = {
     "disk-full": ANYWHERE,
     "store-503": ANYWHERE,
     "kill-scheduler": {"dask": 1},
+    "restart-scheduler": {"dask": 1},
+    "leave-worker": {"dask": 1},
+    "journal-gone": ANYWHERE,
     "kill-driver": {**ANYWHERE, "local-cluster": 1},
     "cancel": {**ANYWHERE, "local-cluster": 1},
     "poison": {"dask": 4, "processes": 1},
@@ -27,6 +30,8 @@ CHOICES: dict[str, dict[str, int]] = {
 IN_FLOW = ("memory", "poison")
 # what may come on top: what leaves the cluster and the driver as they should be
 SECOND = ("kill-worker", "freeze-worker", "store-503", "kill-driver", "cancel")
+# a run whose journal could not be begun cannot be gone on with
+NOT_TOGETHER = {("journal-gone", "kill-driver"), ("journal-gone", "cancel")}
 # how many task runs' values the small disk holds easily, of this size
 DISK_WEIGHT = 6000
 
@@ -103,6 +108,7 @@ def draw_case(seed: int, only: str | None = None) -> Case:
     blows = [_blow(dice, kind, runs)]
     if kind not in IN_FLOW and dice.random() < 0.25:
         able = [each for each in SECOND if each != kind and executor in CHOICES[each]]
+        able = [each for each in able if (kind, each) not in NOT_TOGETHER]
         if able:
             blows.append(_blow(dice, dice.choice(able), runs))
     return Case(seed, only, shape, executor, tuple(blows))
@@ -113,6 +119,9 @@ def _blow(dice: random.Random, kind: str, runs: int) -> Blow:
     if kind == "freeze-worker" and dice.random() < 0.25:
         # longer than the scheduler is patient
         lasts = dice.uniform(6.0, 9.0)
+    if kind == "journal-gone":
+        # longer than clients of a store try again by themselves, in some runs
+        lasts = dice.uniform(0.5, 8.0)
     return Blow(
         kind,
         after=1 + int(runs * dice.uniform(0.0, 0.8)),

@@ -56,8 +56,7 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         self._env = environment(**SETTINGS, **(settings or {}), **{CLUSTER_MARK: self.mark})
         address_file = folder / f"scheduler-{self.mark}.json"
-        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-        self.scheduler = self._start("scheduler", [*options, "--scheduler-file", str(address_file)])
+        self.scheduler = self._start_scheduler("0", "--scheduler-file", str(address_file))
         if not wait_until(lambda: _address_in(address_file) is not None, 60):
             raise RuntimeError(f"no scheduler: {self._said('scheduler')}")
         self.address = str(_address_in(address_file))
@@ -65,19 +64,26 @@ class Cluster:
         # the way of the second worker, and one for drivers that are to be cut off
         self.way_of_worker = Proxy(network, port)
         self.way_of_driver = Proxy(network, port)
-        ways = [self.address, f"tcp://127.0.0.1:{self.way_of_worker.port}"]
-        self.nannies = [self._start_worker(number, way, memory) for number, way in enumerate(ways)]
+        self._ways = [self.address, f"tcp://127.0.0.1:{self.way_of_worker.port}"]
+        self._memory = memory
+        self.nannies = [self._start_worker(number) for number in range(WORKERS)]
         self._ready: list[int] = []
+        self._leaving: list[int] = []
 
     def _start(self, what: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         program = f"distributed.cli.dask_{what}"
         log = self._folder / f"{what}.log"
         return start([sys.executable, "-m", program, *arguments], log, self._env)
 
-    def _start_worker(self, number: int, way: str, memory: str) -> subprocess.Popen[bytes]:
+    def _start_scheduler(self, port: str, *more: str) -> subprocess.Popen[bytes]:
+        options = ["--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+        return self._start("scheduler", [*options, *more])
+
+    def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
         options = ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
-        options += ["--memory-limit", memory, "--name", f"worker-{number}"]
-        return self._start("worker", [way, *options, "--local-directory", str(self._folder)])
+        options += ["--memory-limit", self._memory, "--name", f"worker-{number}"]
+        options += ["--local-directory", str(self._folder)]
+        return self._start("worker", [self._ways[number], *options])
 
     def _said(self, what: str) -> str:
         return (self._folder / f"{what}.log").read_text(errors="replace")[-2000:]
@@ -126,6 +132,39 @@ class Cluster:
         except OSError:
             return False
 
+    def restart(self) -> None:
+        """Start a scheduler at the same address, and workers in the place of what is left."""
+        self._end_processes()
+        self.scheduler = self._start_scheduler(self.address.rpartition(":")[2])
+        self.nannies = [self._start_worker(number) for number in range(WORKERS)]
+        self.forget()
+
+    def retire(self, number: int) -> bool:
+        """Have a worker hand over what it holds and end; False where it is not there."""
+        from distributed import Client
+
+        try:
+            with Client(self.address, timeout=15, set_as_default=False) as client:
+                gone = client.retire_workers(names=[f"worker-{number}"], close_workers=True)
+        except OSError:
+            return False
+        if gone:
+            self._leaving.append(number)
+        return bool(gone)
+
+    def hire(self) -> None:
+        """Start workers in the place of those that left."""
+        while self._leaving:
+            number = self._leaving.pop()
+            nanny = self.nannies[number]
+            try:
+                nanny.wait(10)
+            except subprocess.TimeoutExpired:
+                nanny.kill()
+                nanny.wait()
+            self.nannies[number] = self._start_worker(number)
+        self.forget()
+
     def forget(self) -> None:
         """Look again whether it is ready, as something was done to it."""
         self._ready = []
@@ -141,15 +180,18 @@ class Cluster:
 
     def close(self) -> None:
         """End it, whatever is left of it."""
+        self._end_processes()
+        self.way_of_worker.close()
+        self.way_of_driver.close()
+
+    def _end_processes(self) -> None:
         for process in [*self.nannies, self.scheduler]:
             for worker in children(process.pid):
                 tell(worker, signal.SIGCONT)
             if process.poll() is None:
                 process.kill()
             process.wait()
-        wait_until(lambda: self._kill_rest(), 10)
-        self.way_of_worker.close()
-        self.way_of_driver.close()
+        wait_until(self._kill_rest, 10)
 
     def _kill_rest(self) -> bool:
         end_all(CLUSTER_MARK, self.mark)

@@ -29,6 +29,7 @@ class Order:
         address: The scheduler's, for dask.
         resumes: Whether to go on with the last run.
         outcome: The file for what it came to.
+        reconnect: How long it waits for a scheduler that was lost, in seconds; None for not at all.
     """
 
     shape: Shape
@@ -37,6 +38,7 @@ class Order:
     address: str
     resumes: bool
     outcome: str
+    reconnect: float | None = None
 
 
 def executor_of(order: Order) -> Any:
@@ -44,7 +46,7 @@ def executor_of(order: Order) -> Any:
     from prefectlite.executors import DaskExecutor, LocalDaskExecutor, LocalExecutor
 
     if order.executor == "dask":
-        return DaskExecutor(order.address)
+        return DaskExecutor(order.address, reconnect=order.reconnect)
     if order.executor == "local-cluster":
         settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
         return DaskExecutor(cluster_kwargs=settings)

@@ -17,14 +17,14 @@ from soak.oracle import Found, Kept, Leg
 from soak.world import World
 
 
-def gather(world: World, case: Case, places: Places, journals: Path, legs: Sequence[Leg]) -> Found:
+def gather(world: World, case: Case, places: Places, journals: str, legs: Sequence[Leg]) -> Found:
     """All that the oracle looks at.
 
     Args:
         world: Where the run was.
         case: The run.
         places: Where its task runs left what.
-        journals: The runs folder.
+        journals: The runs folder, a path or a URL.
         legs: Its drivers.
     """
     infos = sorted(runs.list_runs(journals), key=lambda info: info.started)

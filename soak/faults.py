@@ -95,6 +95,24 @@ def _kill_scheduler(scene: Scene, blow: Blow) -> Iterator[float]:
     yield 0.0
 
 
+def _restart_scheduler(scene: Scene, blow: Blow) -> Iterator[float]:
+    """Another scheduler and other workers take the places of those that were."""
+    scene.world.cluster_as_it_is.scheduler.kill()
+    yield blow.lasts
+    scene.world.cluster_as_it_is.restart()
+
+
+def _leave_worker(scene: Scene, blow: Blow) -> Iterator[float]:
+    """A worker leaves as those of adaptive clusters do, and another one comes."""
+    if scene.world.cluster_as_it_is.retire(blow.variant % 2):
+        yield blow.lasts
+        scene.world.cluster_as_it_is.hire()
+
+
+def _journal_gone(scene: Scene, blow: Blow) -> Iterator[float]:
+    yield from _cut(scene.world.way_of_journals, blow)
+
+
 def _kill_driver(scene: Scene, blow: Blow) -> Iterator[float]:
     # one that is dead, and not yet waited for, has come to its end by itself
     if state_of(scene.driver) not in ("", "Z") and tell(scene.driver, signal.SIGKILL):
@@ -120,6 +138,9 @@ FAULTS: dict[str, Fault] = {
     "disk-full": _full_disk,
     "store-503": _busy_store,
     "kill-scheduler": _kill_scheduler,
+    "restart-scheduler": _restart_scheduler,
+    "leave-worker": _leave_worker,
+    "journal-gone": _journal_gone,
     "kill-driver": _kill_driver,
     "cancel": _cancel,
 }

@@ -104,7 +104,7 @@ def judge(case: Case, found: Found) -> list[Problem]:
         case: The run.
         found: What it left.
     """
-    checks = (_reasons, _outcome, _repeats, _late, _journals, _files, _left)
+    checks = (_reasons, _warnings, _outcome, _repeats, _late, _journals, _files, _left)
     return [problem for check in checks for problem in check(case, found)]
 
 
@@ -143,6 +143,14 @@ def _reasons(case: Case, found: Found) -> Iterator[Problem]:
         if not may_fail(case, leg):
             told = f"driver {number}: {leg.outcome['state']}, {message}; {'; '.join(failed[:3])}"
             yield Problem(LOST, f"{told} [faults: {leg.blows}]")
+
+
+def _warnings(case: Case, found: Found) -> Iterator[Problem]:
+    """A journal that is not written is one warning."""
+    for number, leg in enumerate(found.legs):
+        count = leg.output.count("cannot be written to")
+        if count > 1 and case.kind == "journal-gone":
+            yield Problem(HANG, f"driver {number} warned {count} times of its journal")
 
 
 def _failures(outcome: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,9 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from prefectlite.utilities.configuration import set_temporary_config
 from soak.cases import IN_FLOW, Blow, Case
 from soak.cluster import SETTINGS
 from soak.driver import Order
@@ -39,6 +41,8 @@ LONGEST_SECONDS = 600.0
 TURN_SECONDS = 0.05
 GONE_SECONDS = 10.0
 MOST_LEGS = 5
+# how long a run waits for a scheduler that comes back
+RECONNECT_SECONDS = 60.0
 
 
 @dataclass
@@ -79,7 +83,11 @@ class Trial:
         kept = world.disk.folder / self.mark[:6] if on_disk else self.folder
         # the journal meets the full disk as well, in every other run
         journal_too = on_disk and case.blows[0].variant % 2
-        self.journals = (kept if journal_too else self.folder) / "runs"
+        self.journals = str((kept if journal_too else self.folder) / "runs")
+        self.journal_options: dict[str, Any] = {}
+        if case.kind == "journal-gone":
+            self.journal_options = world.journal_options()
+            self.journals = f"s3://{world.bucket}/runs-{self.mark}"
         self.places = self._places(kept)
         self.legs: list[Leg] = []
         self._blows = [blow for blow in case.blows if blow.kind not in IN_FLOW]
@@ -103,7 +111,8 @@ class Trial:
         try:
             while not self._is_done():
                 self._drive()
-            found = gather(self.world, self.case, self.places, self.journals, self.legs)
+            with set_temporary_config({"runs.storage_options": self.journal_options}):
+                found = gather(self.world, self.case, self.places, self.journals, self.legs)
             problems = judge(self.case, found)
         finally:
             end_all(RUN_MARK, self.mark)
@@ -177,13 +186,15 @@ class Trial:
                 address = f"tcp://127.0.0.1:{cluster.way_of_driver.port}"
         shape, places = self.case.shape, self.places
         resumes = bool(self.legs)
-        return Order(shape, places, self.case.executor, address, resumes, str(outcome))
+        reconnect = RECONNECT_SECONDS if self.case.kind == "restart-scheduler" else None
+        return Order(shape, places, self.case.executor, address, resumes, str(outcome), reconnect)
 
     def _environment(self) -> dict[str, str]:
         settings = {
             "HOME": str(self.folder / "home"),
             "PREFECTLITE__HOME_DIR": str(self.folder / "home"),
-            "PREFECTLITE__RUNS__FOLDER": str(self.journals),
+            "PREFECTLITE__RUNS__FOLDER": self.journals,
+            "PREFECTLITE__RUNS__STORAGE_OPTIONS": json.dumps(self.journal_options),
             "PREFECTLITE__LOGGING__LEVEL": "WARNING",
         }
         return environment(**SETTINGS, **settings, **{RUN_MARK: self.mark})
@@ -214,7 +225,8 @@ class Trial:
         leg.exit_code = process.returncode
 
     def _journal_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.journals.glob("*/journal"))
+        # none where they are in a store
+        return sum(path.stat().st_size for path in Path(self.journals).glob("*/journal"))
 
     def _inflict(self, blow: Blow, driver: int, leg: Leg) -> None:
         scene = Scene(self.world, self.case.executor, self.mark, driver)

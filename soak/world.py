@@ -30,6 +30,7 @@ class World:
         self._cluster: Cluster | None = None
         self._s3: Any = None
         self._way_of_store: Proxy | None = None
+        self._way_of_journals: Proxy | None = None
         self.bucket = ""
 
     @property
@@ -69,6 +70,18 @@ class World:
             self._way_of_store = Proxy(self.network, self._s3.ports["s3"])
         return self._way_of_store
 
+    @property
+    def way_of_journals(self) -> Proxy:
+        """The way on which runs reach their journals, where these are on the S3 server."""
+        if self._way_of_journals is None:
+            self._way_of_journals = Proxy(self.network, self.way_of_store.target)
+        return self._way_of_journals
+
+    def journal_options(self) -> dict[str, Any]:
+        """What `runs.storage_options` has to be for journals on the S3 server."""
+        endpoint = f"http://127.0.0.1:{self.way_of_journals.port}"
+        return {**self._s3.options(), "endpoint_url": endpoint}
+
     def store_kwargs(self) -> dict[str, Any]:
         """What `S3Result` takes to reach the server by way of the proxy."""
         endpoint = f"http://127.0.0.1:{self.way_of_store.port}"
@@ -85,6 +98,8 @@ class World:
     def close(self) -> None:
         """End everything."""
         self.drop_cluster()
+        if self._way_of_journals is not None:
+            self._way_of_journals.close()
         if self._way_of_store is not None:
             self._way_of_store.close()
             self._s3.close()

@@ -109,7 +109,8 @@ class Journal:
         ends = self.has_ended
         try:
             self._gather(ends)
-            if self._unwritten and time.monotonic() >= self._retry:
+            # what can be written again by now is not lost because the run ends before the next try
+            if self._unwritten and (ends or time.monotonic() >= self._retry):
                 self._write(ends)
             if not self._warned:
                 self._look_around(ends)

@@ -258,6 +258,24 @@ def test_a_disk_that_has_room_again_gets_all(
     assert len(warnings_of(caplog)) == 1
 
 
+def test_a_run_that_ends_tries_its_journal_once_more(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(places, "LocalRun", FullDisk)
+    monkeypatch.setattr(journal_module, "RETRY_SECONDS", 600.0)
+    tidied = threading.Timer(0.15, lambda: setattr(FullDisk, "room", 1 << 30))
+    tidied.start()
+    try:
+        slow_flow().run()
+        run = runs.load("last")
+    finally:
+        tidied.join()
+        FullDisk.room = 10
+    assert run.damage is None
+    assert run.counts() == {"Success": 20}
+    assert run.info.status == "Success"
+
+
 def test_a_share_that_is_gone_costs_a_warning_and_not_the_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
