@@ -205,7 +205,7 @@ def caught_as(error: BaseException) -> str:
 
     Errors of prefectlite's own are also builtin ones (``ParameterError`` is a ``ValueError``).
     """
-    bases = [base for base in type(error).__mro__ if base.__module__ == "builtins"]
+    bases = [b for b in type(error).__mro__ if b.__module__ in ("builtins", "_pickle")]
     specific = [base for base in bases if base not in (Exception, BaseException, object)]
     return (specific[0] if specific else type(error)).__name__
 

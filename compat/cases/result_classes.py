@@ -193,3 +193,57 @@ def a_folder_that_is_not_validated(p: Any, folder: str) -> Any:
     before = os.path.isdir("later")
     result.write(1)
     return [result.dir, before, os.path.isfile("later/a/b.pkl"), result.read("a/b.pkl").value]
+
+
+@case
+def errors_of_damaged_files(p: Any, folder: str) -> Any:
+    from compat.harness import raised_type
+
+    json = p.module("engine.serializers").JSONSerializer()
+    contents = {"empty": b"", "cut": b"\x80\x04\x95", "text": b"{}"}
+    for name, data in contents.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data)
+    return [
+        *(raised_type(_local(p, folder).read, name) for name in contents),
+        raised_type(_local(p, folder, serializer=json).read, "empty"),
+        raised_type(_local(p, folder, serializer=json).read, "cut"),
+        raised_type(_local(p, folder).read, "."),
+        raised_type(_local(p, folder, location=".").write, 1),
+        raised_type(_local(p, folder, location="a\0b").write, 1),
+        raised_type(_local(p, folder, location="{x.nothing}").write, 1, x=1),
+    ]
+
+
+@case
+def serializers_and_equality_of_odd_settings(p: Any) -> Any:
+    from compat.harness import raised_type
+
+    PrefectResult = p.module("engine.results").PrefectResult
+    serializers = p.module("engine.serializers")
+    return [
+        raised_type(PrefectResult, serializer=None),
+        PrefectResult() == PrefectResult(serializer=serializers.DateTimeSerializer()),
+        raised_type(serializers.PandasSerializer, "fwf"),
+        raised_type(serializers.PandasSerializer, "table"),
+        raised_type(serializers.PickleSerializer().deserialize, "text"),
+    ]
+
+
+@case(
+    differs="Where a folder was not validated, a written result bears its whole path, so that "
+    "workers that run in another folder can read it back (promise 1)."
+)
+def the_location_in_a_folder_that_is_not_validated(p: Any) -> Any:
+    result = p.module("engine.results").LocalResult(dir="later", validate_dir=False, location="x")
+    return result.write(1).location
+
+
+@case(differs="An empty file is damage: one warning, and the task runs again (promise 2).")
+def an_empty_file_that_was_no_value(p: Any, run: Any, folder: str) -> Any:
+    with open(os.path.join(folder, "t.pkl"), "wb"):
+        pass
+    with p.Flow("f") as flow:
+        p.task(lambda: 4, name="a", target="t.pkl", result=_local(p, folder))()
+    with p.module("utilities.configuration").set_temporary_config({"flows.checkpointing": True}):
+        return run(flow)

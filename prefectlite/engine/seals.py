@@ -40,7 +40,7 @@ class DamagedPickle(DamagedResult, pickle.UnpicklingError):
     """A pickle is not what was written; caught as what `pickle.load` raises too."""
 
 
-class EmptyResult(DamagedResult, EOFError):
+class EmptyPickle(DamagedResult, EOFError):
     """Nothing is stored; caught as what `pickle.load` raises too."""
 
 
@@ -117,11 +117,12 @@ def check_seal(serializer: Serializer, data: bytes) -> None:
     format_name = _sealed_format(serializer)
     if format_name is None:
         return
+    is_pickle = format_name.endswith("pickle")
+    damage = DamagedPickle if is_pickle else DamagedResult
     if not data:
-        raise EmptyResult("it is empty")
-    damage = DamagedPickle if format_name.endswith("pickle") else DamagedResult
+        raise EmptyPickle("it is empty") if is_pickle else DamagedResult("it is empty")
     tail = data[-_LONGEST_SEAL:]
-    if format_name.endswith("pickle"):
+    if is_pickle:
         found = _PICKLE_SEAL.search(tail)
         checksum = int(found[1], 16) if found else 0
         # The pickles that early releases of Prefect 1 encoded as base64 are plain text.

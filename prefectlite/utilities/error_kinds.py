@@ -49,7 +49,7 @@ def _both(kind: type[E], other: type, message: str) -> E:
     if found is None:
         names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
         try:
-            found = type(kind.__name__, (_Both, kind, other), {**names, "_kinds": (kind, other)})
+            found = type(kind.__name__, (_Both, other, kind), {**names, "_kinds": (kind, other)})
         except TypeError:
             # Python cannot hold what both have
             found = kind

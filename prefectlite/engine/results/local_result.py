@@ -94,7 +94,7 @@ class LocalResult(StoredResult):
 
     def _store(self, location: str, parts: Sequence[files.Buffer]) -> None:
         path = self.named(location)
-        if path.endswith(os.sep):
+        if os.path.basename(path) in ("", os.curdir, os.pardir):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         check = self._check_of_files()
         if check is not None:

@@ -135,8 +135,9 @@ def confine(
         return
     named = f"The {owner}" if owner else "The location"
     raise ResultError(
-        f"{named} leads out of {root or 'its bucket'!r}, to {reached!r}: a value that was filled "
-        f"in has '..' or an absolute path in it. Pass the name of a file only, or quote the value."
+        f"{named} leads out of {repr(root) if root else 'its bucket'}, to {reached!r}: a value "
+        "that was filled in has '..' or an absolute path in it. Pass the name of a file only, or "
+        "quote the value."
     )
 
 
