@@ -29,8 +29,8 @@ __all__ = ["serve"]
     type=click.Choice(["skip", "last", "all"]),
     default="skip",
     show_default=True,
-    help="Events that were missed: leave them out, run the last one of each flow, or run all "
-    "(1,000 of a flow at most), one after the other.",
+    help="Events that were missed: leave them out (but for the last one, if --late allows), run "
+    "the last one of each flow, or run all (1,000 of a flow at most), one after the other.",
 )
 @click.option(
     "--workers",

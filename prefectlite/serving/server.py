@@ -191,21 +191,37 @@ class Server:
 
     def _missed(self, flow: ServedFlow, events: list[Event], number: int) -> None:
         """Tell of events that nobody was there for, and make up for them if that is wanted."""
-        flow.count("missed", number)
         flow.handled = max(flow.handled, events[-1].at)
-        wanted = {"skip": [], "last": events[-1:], "all": events}[self.options.catch_up]
+        policy = self.options.catch_up
+        # after a restart the last one may be no later than any that had to wait
+        recent = [event for event in events[-1:] if time.time() - event.at <= self.options.late]
+        wanted = {"skip": recent, "last": events[-1:], "all": events}[policy]
+        flow.queue.extend(wanted)
+        if policy == "skip" and recent:
+            self.log.info(
+                "%s: the event of %s came while no server was running; it is run now, since it is "
+                "not more than %g s late (--late)",
+                flow,
+                recent[0],
+                self.options.late,
+            )
+            events, number, wanted = events[:-1], number - 1, []
+        if number:
+            flow.count("missed", number)
+            self._tell_missed(flow, events, number, len(wanted))
+
+    def _tell_missed(
+        self, flow: ServedFlow, events: list[Event], number: int, wanted: int
+    ) -> None:
         first = shown(events[0].at)
-        span = first if number == 1 else f"{first} to {events[-1]}"
-        what = f"{len(wanted)} of them are run now" if wanted else "they are left out"
         self.log.warning(
             "%s: %d events were missed, %s; %s (--catch-up %s)",
             flow,
             number,
-            span,
-            what,
+            first if number == 1 else f"{first} to {events[-1]}",
+            f"{wanted} of them are run now" if wanted else "they are left out",
             self.options.catch_up,
         )
-        flow.queue.extend(wanted)
 
     def _start_due(self, now: float) -> None:
         for flow in self._flows():

@@ -271,6 +271,26 @@ def test_kill_and_restart_tells_what_was_missed(served: Served, catch_up: str) -
     assert gaps <= 1 if catch_up == "all" else gaps >= 1
 
 
+def test_a_restart_in_time_runs_the_event_that_came_meanwhile(served: Served) -> None:
+    when = "pendulum.from_timestamp(float(open('when.txt').read()))"
+    note = "note(f'{context.scheduled_start_time.timestamp():.0f}')"
+    served.flow("a", note, f"Schedule([DatesClock([{when}, {when}.add(days=1)])])")
+    due = int(time.time()) + 5
+    (served.folder / "when.txt").write_text(str(due))
+    server = served.start("a.py")
+    served.wait_for_log("new, next run")
+    ended(server, signal.SIGKILL)
+    served.wait_for(lambda: time.time() > due + 0.5)
+    server = served.start("a.py")
+    served.wait_for(lambda: served.notes)
+    ended(server, signal.SIGKILL)
+    served.start("a.py")
+    served.wait_for(lambda: served.log.count("new, next run") == 3)
+    assert served.notes == [str(due)]
+    assert "while no server was running; it is run now" in served.log
+    assert "events were missed" not in served.log
+
+
 def test_one_server_of_a_name(served: Served) -> None:
     served.flow("a", "pass")
     server = served.start("a.py")
