@@ -210,9 +210,7 @@ class Server:
             flow.count("missed", number)
             self._tell_missed(flow, events, number, len(wanted))
 
-    def _tell_missed(
-        self, flow: ServedFlow, events: list[Event], number: int, wanted: int
-    ) -> None:
+    def _tell_missed(self, flow: ServedFlow, events: list[Event], number: int, wanted: int) -> None:
         first = shown(events[0].at)
         self.log.warning(
             "%s: %d events were missed, %s; %s (--catch-up %s)",
