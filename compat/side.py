@@ -16,7 +16,7 @@ import tempfile
 import warnings
 from typing import Any
 
-CASE_SECONDS = 60
+CASE_SECONDS = 240
 
 
 def shared_address(kept: list[Any] = []) -> str:  # noqa: B006 - one cluster for the process

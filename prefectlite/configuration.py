@@ -202,17 +202,18 @@ def interpolate_env_vars(env_var: Any) -> Any:
             returned as it is.
 
     Returns:
-        The text with what is known filled in, repeatedly, so that a variable may name another.
+        The text with what is known filled in, repeatedly, so that a variable may name another;
+        where one does, the value that the text stands for, as `string_to_type` has it.
 
     Example:
         ``interpolate_env_vars("$HOME/data")`` is ``"/home/ada/data"`` for a user named ada.
     """
-    for _ in range(_INTERPOLATION_DEPTH):
-        if not isinstance(env_var, str):
-            break
+    if not isinstance(env_var, str):
+        return env_var
+    for step in range(_INTERPOLATION_DEPTH):
         expanded = os.path.expandvars(os.path.expanduser(env_var))  # noqa: PTH111 - a mere text
         if expanded == env_var:
-            break
+            return string_to_type(env_var) if step > 1 else env_var
         env_var = expanded
     return env_var
 

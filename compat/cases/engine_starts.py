@@ -317,3 +317,15 @@ def trigger_failure_is_not_retried(p: Any, run: Any) -> Any:
             state_handlers=[run.handler],
         )(bad)
     return [run(flow), run.notes]
+
+
+@case
+def flow_run_from_a_state_that_is_over(p: Any, run: Any) -> Any:
+    states = p.engine.state
+    with p.Flow("f") as flow:
+        task = p.task(lambda: run.note("ran"), name="a")()
+    ends = [
+        run.state(flow, state=given)
+        for given in (states.Success("s"), states.Failed("f"), states.Success("r", result=5))
+    ]
+    return [[[str(end), str(end.result[task])] for end in ends], run.notes]

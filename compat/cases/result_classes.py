@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from compat.harness import case
@@ -173,13 +174,22 @@ def serializers_that_results_refuse(p: Any) -> Any:
     ]
 
 
+def _raises(function: Callable[..., Any], *arguments: Any) -> bool:
+    try:
+        function(*arguments)
+    except Exception:
+        return True
+    return False
+
+
 @case
 def serializers_of_odd_values(p: Any) -> Any:
     from compat.harness import raised_type
 
     serializers = p.module("engine.serializers")
     return [
-        raised_type(serializers.DateTimeSerializer().serialize, 5),
+        # which exception it is depends on the version of pendulum
+        _raises(serializers.DateTimeSerializer().serialize, 5),
         raised_type(serializers.JSONSerializer().deserialize, b"{"),
         serializers.PandasSerializer("csv").serialize(None).decode(),
         raised_type(serializers.PandasSerializer("csv").serialize, [1]),

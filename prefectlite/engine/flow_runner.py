@@ -517,6 +517,9 @@ def _run_once(
     state: State = runner.run(parameters=parameters, context=values, **kwargs)
     if isinstance(state.result, Exception):
         flow.logger.error("Unexpected error occured in FlowRunner: %r", state.result)
+    elif not isinstance(state.result, (dict, BaseException)):
+        # a state that was given and is not to be run
+        state.result = {}
     if isinstance(state.result, dict):
         for task in flow.tasks_in_order_of_adding():
             if task in state.result:

@@ -140,6 +140,10 @@ class TestStrings:
         assert interpolate_env_vars("~/a") == f"{os.environ['HOME']}/a"
         assert interpolate_env_vars("$TEST_NOTHING") == "$TEST_NOTHING"
         assert interpolate_env_vars(1) == 1
+        monkeypatch.setenv("TEST_NUMBER", "7")
+        monkeypatch.setenv("TEST_NAMES_IT", "$TEST_NUMBER")
+        assert interpolate_env_vars("$TEST_NUMBER") == "7"
+        assert interpolate_env_vars("$TEST_NAMES_IT") == 7
 
     def test_a_variable_that_names_itself_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TEST_SELF", "x$TEST_SELF")
