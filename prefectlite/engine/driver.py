@@ -30,11 +30,13 @@ from prefectlite.engine.events import (
 from prefectlite.engine.limits import Limits, Turnstile
 from prefectlite.engine.lookup import Lookup, joined, lookup_for
 from prefectlite.engine.messages import EXPANDED
-from prefectlite.engine.plan import Plan
+from prefectlite.engine.plan import Plan, PlannedTask
 from prefectlite.engine.reporting import Reporter
 from prefectlite.engine.run_state import Progress, RunState
+from prefectlite.engine.shifts import first_shifted
 from prefectlite.engine.state import Cancelled as CancelledState
 from prefectlite.engine.state import Failed, Mapped, Pending, Skipped, State
+from prefectlite.engine.targets import goes_by_index
 from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_states import TaskStates
 from prefectlite.engine.upstream import known_summary, summarise
@@ -303,6 +305,7 @@ class Driver:
 
     def _expand(self, expand: Expand) -> Event | None:
         self.states.expand(expand.task, expand.length)
+        self._note_shift(self.plan.tasks[expand.task])
         given = self.states.given.get(expand.task)
         if isinstance(given, Mapped):
             # the caller's state is in place already: no change that handlers could see
@@ -320,6 +323,25 @@ class Driver:
             self.states.collapse(expand.task)
             ended = Summary(state._skipped, state._successful, length=-1)
         return Confirmed(self.plan.segment_of[expand.task], ended)
+
+    def _note_shift(self, planned: PlannedTask) -> None:
+        first, cause = first_shifted(
+            self.plan, planned, self.run_state.runs, self.states, self.scope.shifted
+        )
+        if first is None:
+            return
+        self.scope.shifted[planned.index] = first
+        task = planned.task
+        if cause is not None and task.target and goes_by_index(task):
+            get_logger("TaskRunner").warning(
+                "Task %r: elements from %d on are not looked for, nor stored, at the target %r: "
+                "%r failed, and when it succeeds they may have other indexes. Name what tells them "
+                "apart in the target, such as an argument.",
+                planned.name,
+                first,
+                task.target,
+                cause,
+            )
 
     def _end_parent(self, end: EndParent) -> None:
         planned = self.plan.tasks[end.task]

@@ -157,6 +157,10 @@ class ElementRun:
         element: Which element of it.
         feeds: The blocks of the upstreams: one for each of the segment's inputs, and for a flat
             one the position after it.
+        literals: States of known tasks that did not come with the plan, by task index.
+        previous: Where the run goes on from a link, the block that the run before left.
+        shifted: From which element on the index may be another one in the next run, see
+            `RunScope`; None where it is certain.
     """
 
     def __init__(
@@ -167,6 +171,7 @@ class ElementRun:
         feeds: Feeds,
         literals: Mapping[int, State] | None = None,
         previous: Block | None = None,
+        shifted: int | None = None,
     ) -> None:
         self.shared = shared
         self.segment = segment
@@ -176,6 +181,7 @@ class ElementRun:
         self._feeds = feeds
         self._literals = literals
         self._previous = previous
+        self._shifted = shifted
         # what the first task run sees, once it has been looked at
         self._seen: list[State] | None = None
         self._scope = shared.scope
@@ -237,6 +243,8 @@ class ElementRun:
         self._scope = scope
         scope.on_change = self._changed
         scope.edges = self._edges
+        if self._shifted is not None:
+            scope.shifted = dict.fromkeys(self.segment.tasks, self._shifted)
         try:
             return run_segment(
                 scope,

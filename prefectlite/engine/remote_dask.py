@@ -54,6 +54,7 @@ def run_element(
     initial: Mapping[int, State] | None = None,
     literals: tuple[int, ...] = (),
     one_link: bool = False,
+    shifted: int | None = None,
 ) -> Block:
     """Run one element of a segment on this worker; tell the driver how it went.
 
@@ -68,6 +69,7 @@ def run_element(
         initial: The states that tasks start from, by task index.
         literals: The known tasks whose states come as cells.
         one_link: Run the one task only, to find which of a chain it is that kills its worker.
+        shifted: See `ElementRun`.
     """
     worker = this_worker()
     outbox = _outbox(worker)
@@ -83,7 +85,7 @@ def run_element(
     before = rest[len(literals) :]
     previous = block_at(before[0], before[1].position if before[1:] else None) if before else None
     with _reporting(shared, run, outbox) as folders:
-        running = ElementRun(shared, planned, element, feeds, large, previous)
+        running = ElementRun(shared, planned, element, feeds, large, previous, shifted)
         try:
             block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:
@@ -99,6 +101,7 @@ def run_batch(
     run: str,
     segment: int,
     literals: tuple[int, ...] = (),
+    shifted: int | None = None,
 ) -> list[Block]:
     """Run several elements of a segment on this worker, one after the other.
 
@@ -108,6 +111,7 @@ def run_batch(
         run: The run's key.
         segment: The segment's index.
         literals: The known tasks whose states come as arguments.
+        shifted: See `ElementRun`.
 
     Returns:
         One block an element.
@@ -128,7 +132,7 @@ def run_batch(
     with _reporting(shared, run, outbox) as folders:
         for element, feed in zip(elements, feeds, strict=True):
             try:
-                running = ElementRun(shared, planned, element, feed, large)
+                running = ElementRun(shared, planned, element, feed, large, None, shifted)
                 block, record = running.run(0, 1, None, scope)
             except Exception as error:
                 block, record = Block(), RunRecord(segment, element, 1, 0, raised=error)

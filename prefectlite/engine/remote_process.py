@@ -35,6 +35,7 @@ def run_in_process(
     previous: Block | None,
     initial: Mapping[int, State] | None,
     one_link: bool = False,
+    shifted: int | None = None,
 ) -> bytes:
     """Run one element of a segment.
 
@@ -49,6 +50,7 @@ def run_in_process(
         previous: See `ElementRun`.
         initial: The states that tasks start from, by task index.
         one_link: Run the one task only, to find which of a chain it is that kills its process.
+        shifted: See `ElementRun`.
 
     Returns:
         The pickled block and record.
@@ -59,7 +61,8 @@ def run_in_process(
         reason = f"{type(error).__name__}: {error}"
         return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))
     with forwarding_logs(shared, send_message):
-        running = ElementRun(shared, shared.plan.segments[segment], element, feeds, None, previous)
+        planned = shared.plan.segments[segment]
+        running = ElementRun(shared, planned, element, feeds, None, previous, shifted)
         try:
             block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:

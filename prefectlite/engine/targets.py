@@ -43,6 +43,27 @@ AHEAD_BYTES = 32 << 20
 HASHED_BYTES = 1 << 20
 
 
+# what tells an element by where it stands in its map
+_BY_INDEX = frozenset({"map_index", "task_full_name", "task_run_name"})
+
+
+def goes_by_index(task: Task) -> bool:
+    """Whether a task's target may depend on the place of an element in its map.
+
+    Args:
+        task: The task; it has a target.
+    """
+    target = task.target
+    if target is None or isinstance(target, str):
+        return bool(fields_of(target or "") & _BY_INDEX)
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    return takes_all or any(p.name in _BY_INDEX for p in parameters)
+
+
 def template_values(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What targets and names may refer to: context, parameters and inputs; inputs win."""
     return {**context.__dict__, **context.get("parameters", {}), **inputs}
@@ -114,6 +135,9 @@ def check_target(run: TaskRun) -> State | None:
             f"Task {run.full_name!r} has a target but no result to say where it is kept: give the "
             "task or the flow a result=, such as LocalResult(dir=...)."
         )
+    if run.is_shifted and goes_by_index(task):
+        # what is there may be of another item
+        return None
     shelf = None
     if run.scope.book is not None and run.map_index is not None:
         shelf = run.scope.book.shelf(run.planned.index)

@@ -94,6 +94,9 @@ class RunScope:
     before_store: Callable[[], object] | None = None
     # the last value that was let out of the process, and its size in bytes
     admitted: tuple[Any, int] | None = None
+    # by task, from which element on the index may be another one in the next run: an element of
+    # the flattened list that it goes over has failed, and how many items it will have is not known
+    shifted: dict[int, int] = field(default_factory=dict)
     # what the driver found out about the targets of mapped tasks
     book: TargetBook | None = None
     # whether a task run ends, as it was, where its target is not there
@@ -118,6 +121,14 @@ class TaskRun:
     # when the attempt began, where somebody asks what it used
     begun: Begun | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether its map index may be another one in the next run of the flow."""
+        if self.map_index is None or not self.scope.shifted:
+            return False
+        first = self.scope.shifted.get(self.planned.index)
+        return first is not None and self.map_index >= first
 
     @property
     def full_name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prefectlite import Flow, Parameter, task, unmapped
+from prefectlite import Flow, Parameter, flatten, task, unmapped
 from prefectlite.core.task import Task
 from prefectlite.engine.code_hash import code_hash, inputs_hash
 from prefectlite.engine.result import Result
@@ -324,3 +324,56 @@ def test_a_cluster_warns_of_two_elements_at_one_location_that_is_known_late(
         (warning,) = warned
         assert "of task 'one' have the same target" in warning
         assert "Add {map_index}" in warning
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_items_after_a_failed_list_are_not_kept_by_an_index_that_will_be_another(
+    kind: str, batch_size: int | None, fuse: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = LocalResult(dir=tmp_path / "results")
+    trouble = tmp_path / "trouble"
+    trouble.touch()
+
+    @task
+    def listed(number: int) -> list[int]:
+        if number == 1 and trouble.exists():
+            raise ValueError("not now")
+        return [10 * number + item for item in range(3)]
+
+    settings: Any = {"result": result, "batch_size": batch_size, "fuse": fuse}
+
+    @task(target="one/{map_index}", **settings)
+    def one(item: int) -> int:
+        return item + 1000
+
+    @task(target="two/{map_index}", **settings)
+    def two(item: int) -> int:
+        return item + 1000
+
+    @task(target="by-name/{item}", **settings)
+    def by_name(item: int) -> int:
+        return item + 3000
+
+    with Flow("shifted") as flow:
+        lists = listed.map([0, 1, 2])
+        twice = two.map(one.map(flatten(lists)))
+        named = by_name.map(flatten(lists))
+    state = flow.run(executor=executor_of_kind(kind))
+    assert state.is_failed()
+    ends = [element.result for element in state.result[twice].map_states]
+    assert ends[:3] + ends[4:] == [2000, 2001, 2002, 2020, 2021, 2022]
+    stored = {str(p.relative_to(result.dir)) for p in Path(result.dir).rglob("*") if p.is_file()}
+    kept = {f"{folder}/{index}" for folder in ("one", "two") for index in range(3)}
+    assert stored == kept | {f"by-name/{item}" for item in (0, 1, 2, 20, 21, 22)}
+    warned = [r.getMessage() for r in caplog.records if "'listed[1]' failed" in r.getMessage()]
+    assert len(warned) == 1
+    assert "'one': elements from 3 on" in warned[0]
+    trouble.unlink()
+    state = flow.run(executor=executor_of_kind(kind))
+    items = [0, 1, 2, 10, 11, 12, 20, 21, 22]
+    assert state.result[twice].result == [2000 + item for item in items]
+    assert state.result[named].result == [3000 + item for item in items]
+    cached = [element.is_cached() for element in state.result[twice].map_states]
+    assert cached == [True] * 3 + [False] * 6

@@ -190,6 +190,7 @@ class ClusterLauncher:
         arguments = self._feeds.batch(segment, elements)
         arguments += [self._literals[task] for task in literals]
         shared = {"run": self.key, "segment": segment.index, "literals": tuple(literals)}
+        self._tell_shifted(segment, shared)
         key = (self._group(segment), elements[0], "batch", len(elements))
         (future,) = self._executor.send(
             run_batch,
@@ -208,6 +209,7 @@ class ClusterLauncher:
         numbers = [[segment.index] * len(elements), elements]
         columns: list[Sequence[Any]] = [*numbers, *self._feeds.columns(segment, elements)]
         shared: dict[str, Any] = {"run": self.key}
+        self._tell_shifted(segment, shared)
         literals = self._literals_of(segment)
         if literals:
             shared["literals"] = tuple(literals)
@@ -232,6 +234,11 @@ class ClusterLauncher:
             one = Submit(segment.index, (element,), submit.link, submit.attempt)
             cells = [[column[row]] for column in columns]
             self._send_rows(segment, one, cells, {**shared, "initial": initial[row]})
+
+    def _tell_shifted(self, segment: Segment, shared: dict[str, Any]) -> None:
+        shifted = self._driver.scope.shifted.get(segment.head)
+        if shifted is not None:
+            shared["shifted"] = shifted
 
     def _before(self, segment: Segment, element: int, link: int) -> Any:
         """What carries the states before the link that a run goes on from."""

@@ -92,7 +92,9 @@ class ProcessLauncher:
         numbers = (segment.index, element, submit.link, submit.attempt)
         # once a process has died over it, one by one: it is not the first that kills it
         one_link = (submit.segment, element) in self._lost
-        return dumps((run_in_process, (self.key, *numbers, feeds, previous, initial, one_link)))
+        shifted = self._driver.scope.shifted.get(segment.head)
+        arguments = (self.key, *numbers, feeds, previous, initial, one_link, shifted)
+        return dumps((run_in_process, arguments))
 
     def _feed(self, segment: Segment, upstream: int, link: Link, element: int) -> Any:
         states, runs = self._driver.states, self._driver.run_state.runs[upstream]
