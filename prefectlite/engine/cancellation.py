@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -88,7 +88,10 @@ class Cancellation:
 
 
 def raise_in_thread(
-    thread: int, exception: type[BaseException], still: Callable[[], bool] = lambda: True
+    thread: int,
+    exception: type[BaseException],
+    still: Callable[[], bool] = lambda: True,
+    lock: AbstractContextManager[Any] | None = None,
 ) -> None:
     """Raise an exception in a thread at its next bytecode; after an import that it is at.
 
@@ -98,6 +101,8 @@ def raise_in_thread(
         thread: The thread's identifier; one that has ended is passed over.
         exception: The class to raise.
         still: Asked before it is raised later: whether the thread is still at what is to end.
+        lock: Held from that question until it is raised; a thread that comes to the end of what
+            is to end takes it as well. Without, the exception may meet what the thread does next.
     """
     if not is_importing(sys._current_frames().get(thread)):
         _raise(thread, exception)
@@ -107,8 +112,9 @@ def raise_in_thread(
         end = time.monotonic() + MOST_IMPORT_SECONDS
         while is_importing(sys._current_frames().get(thread)) and time.monotonic() < end:
             time.sleep(0.01)
-        if still():
-            _raise(thread, exception)
+        with lock or nullcontext():
+            if still():
+                _raise(thread, exception)
 
     threading.Thread(target=wait, daemon=True).start()
 

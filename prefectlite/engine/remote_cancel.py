@@ -29,7 +29,8 @@ def _end(run: str) -> None:
         if threads:
             _over.add(run)
         for thread in threads:
-            raise_in_thread(thread, RunCancelledSignal, _still_at_work(run, thread))
+            # one that is raised after the work would end the thread of Dask that it ran in
+            raise_in_thread(thread, RunCancelledSignal, _still_at_work(run, thread), _lock)
 
 
 def _still_at_work(run: str, thread: int) -> Callable[[], bool]:

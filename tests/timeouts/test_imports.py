@@ -113,6 +113,23 @@ def test_a_thread_that_has_gone_on_to_other_work_is_left_alone() -> None:
     assert len(found) == 1
 
 
+def test_nobody_comes_to_the_end_between_the_question_and_the_exception() -> None:
+    found: list[BaseException] = []
+    held: list[bool] = []
+    lock = threading.Lock()
+
+    def still() -> bool:
+        held.append(lock.locked())
+        return True
+
+    thread = _importing(found)
+    raise_in_thread(thread.ident or 0, Ended, still, lock)
+    thread.join(20)
+    assert held == [True]
+    assert len(found) == 1
+    assert lock.acquire(timeout=20)
+
+
 def test_an_import_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cancellation, "MOST_IMPORT_SECONDS", 0.2)
     found: list[BaseException] = []
