@@ -26,7 +26,6 @@ from distributed.versions import VersionMismatchWarning
 from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError, SchedulerLostError
 from prefectlite.executors.base import Executor, Kind
 from prefectlite.executors.dask_encryption import check_encryption
-from prefectlite.executors.dask_forgetting import FORGET_SECONDS, forget_run
 from prefectlite.executors.dask_versions import check_versions
 from prefectlite.executors.dask_worker import Luggage
 from prefectlite.utilities.importtools import import_object
@@ -372,8 +371,7 @@ class DaskExecutor(Executor):
             self._client.unsubscribe_topic(topic)
             # a scheduler that runs no functions of its clients keeps them, as it keeps all events
             with suppress(Exception):
-                forget = _for_any_scheduler(forget_run)
-                self._client.run_on_scheduler(forget, topic, self._client.id, FORGET_SECONDS)
+                self._client.run_on_scheduler(_for_any_scheduler(_forget_topic), topic)
 
     def send(
         self,
@@ -500,6 +498,10 @@ async def _end_workers(cluster: Any) -> None:
 def _full_name(cluster_class: Any) -> str:
     module = getattr(cluster_class, "__module__", "")
     return f"{module}.{getattr(cluster_class, '__qualname__', cluster_class)}"
+
+
+def _forget_topic(topic: str, dask_scheduler: Any) -> None:
+    dask_scheduler._broker._topics.pop(topic, None)
 
 
 def _for_any_scheduler(function: Callable[..., None]) -> FunctionType:

@@ -323,27 +323,3 @@ def test_a_scheduler_forgets_what_was_told_of_a_run() -> None:
         for _ in range(2):
             flow.run(executor=DaskExecutor(cluster().scheduler_address))
         assert client.run_on_scheduler(kept) == before
-
-
-def test_a_scheduler_forgets_what_is_left_of_earlier_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefectlite.executors.dask.FORGET_SECONDS", 0.0)
-
-    @task
-    def one(x: int) -> int:
-        return x
-
-    with Flow("forgotten") as flow:
-        one.map(list(range(5)))
-
-    def kept(dask_scheduler: Any) -> tuple[int, int, int]:
-        spans = dask_scheduler.extensions["spans"]
-        named = spans.spans_search_by_name["default",]
-        return len(spans.spans), len(spans.root_spans), len(named)
-
-    address = cluster().scheduler_address
-    with Client(address) as client:
-        counts = []
-        for _ in range(6):
-            assert flow.run(executor=DaskExecutor(address)).is_successful()
-            counts.append(client.run_on_scheduler(kept))
-    assert counts[-1] <= counts[1]
