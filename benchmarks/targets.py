@@ -11,12 +11,16 @@ from benchmarks.shapes import add_up, increment, make_executor
 from benchmarks.workload import Run, Setting, Workload
 
 
+def kept_increment(setting: Setting) -> Any:
+    """Return the task that stores its result in a file of the setting's folder."""
+    result = setting.api("engine.results.LocalResult")(dir=str(setting.folder))
+    return setting.api("task")(increment, target="{map_index}.pickle", result=result)
+
+
 def rerun_flow(setting: Setting, size: int) -> Run:
     """Run the flow once, so that the targets are there, and return its second run."""
-    result = setting.api("engine.results.LocalResult")(dir=str(setting.folder))
-    kept = setting.api("task")(increment, target="{map_index}.pickle", result=result)
     with setting.api("Flow")("rerun") as flow:
-        mapped = kept.map(list(range(size)))
+        mapped = kept_increment(setting).map(list(range(size)))
     configured = setting.api("utilities.configuration.set_temporary_config")
 
     def run() -> Any:
@@ -47,10 +51,8 @@ def read_by_hand(setting: Setting, size: int) -> Run:
 
 def checkpoints_flow(setting: Setting, size: int) -> Run:
     """Return a run that stores each element's result at its target."""
-    result = setting.api("engine.results.LocalResult")(dir=str(setting.folder))
-    kept = setting.api("task")(increment, target="{map_index}.pickle", result=result)
     with setting.api("Flow")("checkpoints") as flow:
-        total = setting.api("task")(add_up)(kept.map(list(range(size))))
+        total = setting.api("task")(add_up)(kept_increment(setting).map(list(range(size))))
     configured = setting.api("utilities.configuration.set_temporary_config")
 
     def run() -> Any:

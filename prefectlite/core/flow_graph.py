@@ -51,6 +51,7 @@ class FlowGraph(FlowView):
                 f"Tasks must be Task instances (received {type(task)}). Turn a function into one "
                 f"with the decorator @task, and a plain value with as_task()."
             )
+        surroundings = context.__dict__
         if task not in self.tasks:
             require_settings(task)
             slug = task.slug or self._new_slug(task)
@@ -60,7 +61,6 @@ class FlowGraph(FlowView):
                     f"another {'name' if isinstance(task, Parameter) else 'slug'}, or use the "
                     f"task that is there."
                 )
-            surroundings = context.__dict__
             for key in BLOCK_KEYS:
                 block = surroundings.get(key)
                 if block is not None:
@@ -71,7 +71,7 @@ class FlowGraph(FlowView):
             body = surroundings.get(MAP_BODY)
             if body is not None and body.flow is self:
                 body.added.append(task)
-        unused = context.__dict__.get(UNUSED_TASKS)
+        unused = surroundings.get(UNUSED_TASKS)
         if unused is not None:
             unused.discard(task)
         return task

@@ -13,10 +13,10 @@ from prefectlite.engine.results.stored_result import StoredResult
 from prefectlite.engine.state import Failed, State, Success
 from prefectlite.engine.targets import (
     failed_unexpectedly,
-    goes_by_index,
     location_values,
     placed,
     result_of,
+    would_mislead,
 )
 from prefectlite.exceptions import ResultError
 from prefectlite.utilities.context import context
@@ -55,7 +55,7 @@ def store(run: TaskRun, value: Any) -> State:
         return Success(SUCCEEDED, Result(value) if isinstance(value, Result) else value)
     # that no date was given is nothing a date could be read from
     no_date = value is None and isinstance(run.planned.task, DateTimeParameter)
-    if no_date or not is_checkpointed(run) or _would_mislead(run):
+    if no_date or not is_checkpointed(run) or would_mislead(run):
         return Success(SUCCEEDED, result.from_value(value))
     result = _with_place(run, result)
     if run.scope.before_store is not None:
@@ -76,12 +76,6 @@ def store(run: TaskRun, value: Any) -> State:
             f". The result of task {run.full_name!r} could not be stored{_where(run, result)}, so "
             f"the task run is no success.{_way_out(error)}",
         )
-
-
-def _would_mislead(run: TaskRun) -> bool:
-    """Whether the next run would take the value at this target for that of another item."""
-    task = run.planned.task
-    return bool(task.target) and run.is_shifted and goes_by_index(task)
 
 
 def _where(run: TaskRun, result: Result) -> str:

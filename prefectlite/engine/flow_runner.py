@@ -503,7 +503,7 @@ def _run_once(
         "flow_run_name": str(uuid.uuid4()),
         "scheduled_start_time": pendulum.now("utc"),
         **{key: value for key, value in given.items() if value is not None},
-        # what was given is what this run finds; what it adds is known to later runs all the same
+        # those that were given are the run's own: the process's are left alone
         "caches": (given["caches"] or {}) if "caches" in given else known_caches,
     }
     if "return_tasks" in kwargs:

@@ -33,8 +33,6 @@ from prefectlite.utilities.logging import get_logger
 if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
 
-# a value of more bytes is read by a worker, which needs it, and not by the driver on its behalf
-SETTLED_BYTES = 64 << 10
 # so much of an upstream value that stayed on the cluster is fetched to fill targets in
 FETCHED_BYTES = 4 << 20
 
@@ -274,8 +272,8 @@ class Lookup:
             shelf = self._book.shelf(task)
             if shelf is None or task in self._states.given:
                 return position
-            is_small = 0 <= shelf.found.get(element, -1) <= SETTLED_BYTES
-            if not is_small and shelf.conflict_of(element) is None:
+            # a worker reads a large value itself, where it needs it
+            if not shelf.has_small(element) and shelf.conflict_of(element) is None:
                 return position
             if any(_is_elsewhere(self._states.whole(edge.upstream)) for edge in planned.edges):
                 return position

@@ -39,18 +39,18 @@ def first_shifted(
     for edge in planned.edges:
         if not edge.mapped:
             continue
-        upstream = plan.tasks[edge.upstream]
         first = shifted.get(edge.upstream)
         if not edge.flattened:
-            if first is not None and upstream.mapped:
+            if first is not None:
                 found.append((first, None))
             continue
         failed, items = _first_failed(plan, edge, runs, states)
         if failed is not None and (first is None or failed < first):
-            found.append((items, upstream.run_name(failed)))
+            found.append((items, plan.tasks[edge.upstream].run_name(failed)))
         elif first is not None:
-            found.append((_items_before(plan, edge, runs, first), None))
-    return min(found, default=(None, None), key=lambda each: each[0] or 0)
+            before = _tails(plan, edge, runs)[:first]
+            found.append((sum(flat_items(tail) for tail in before), None))
+    return min(found, key=lambda each: each[0]) if found else (None, None)
 
 
 def _first_failed(
@@ -73,11 +73,5 @@ def _first_failed(
     return None, items
 
 
-def _items_before(plan: Plan, edge: PlannedEdge, runs: Sequence[Runs], element: int) -> int:
-    if plan.tasks[edge.upstream].known:
-        return 0
-    return sum(flat_items(tail) for tail in _tails(plan, edge, runs)[:element])
-
-
 def _tails(plan: Plan, edge: PlannedEdge, runs: Sequence[Runs]) -> Sequence[Summary]:
-    return list(runs[plan.segment_of[edge.upstream]].tails)
+    return runs[plan.segment_of[edge.upstream]].tails

@@ -64,6 +64,12 @@ def goes_by_index(task: Task) -> bool:
     return takes_all or any(p.name in _BY_INDEX for p in parameters)
 
 
+def would_mislead(run: TaskRun) -> bool:
+    """Whether a target may name another item's value, in this run or in the next one."""
+    task = run.planned.task
+    return bool(task.target) and run.is_shifted and goes_by_index(task)
+
+
 def template_values(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What targets and names may refer to: context, parameters and inputs; inputs win."""
     return {**context.__dict__, **context.get("parameters", {}), **inputs}
@@ -135,8 +141,7 @@ def check_target(run: TaskRun) -> State | None:
             f"Task {run.full_name!r} has a target but no result to say where it is kept: give the "
             "task or the flow a result=, such as LocalResult(dir=...)."
         )
-    if run.is_shifted and goes_by_index(task):
-        # what is there may be of another item
+    if would_mislead(run):
         return None
     shelf = None
     if run.scope.book is not None and run.map_index is not None:
@@ -267,6 +272,10 @@ def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
     return _cached(run, location, read)
 
 
+# a value of more bytes is read where it is needed, and its reading takes a while
+SMALL_BYTES = 64 << 10
+
+
 class Shelf:
     """The targets of one mapped task, as far as its elements are known.
 
@@ -309,6 +318,10 @@ class Shelf:
             self._late[element] = self._told(other, element, location, outcome)
         else:
             self.conflict = self._told(other, element, location)
+
+    def has_small(self, element: int) -> bool:
+        """Whether a small value is at an element's target."""
+        return 0 <= self.found.get(element, -1) <= SMALL_BYTES
 
     def claim(self, element: int, location: str) -> str | None:
         """Take a location that became known where the element runs.

@@ -354,7 +354,7 @@ def wait_for_own_journals(seconds: float = 10.0) -> None:
 
     ended: list[Written] = []
     for written in writer.given():
-        if getattr(written, "has_ended", False):
+        if written.has_ended:
             ended.append(written)
         elif isinstance(written, Journal):
             written.wait_until_begun()

@@ -18,6 +18,7 @@ class Written(Protocol):
 
     # how often it is to be stepped, in seconds
     step_seconds: float
+    has_ended: bool
 
     def step(self) -> bool:
         """Write what there is; False when nothing is to come any more."""
@@ -112,7 +113,7 @@ def _after_fork() -> None:
 def _at_exit() -> None:
     for written in writer.given():
         writer.hurry(written)
-    writer.wait_for([w for w in writer.given() if getattr(w, "has_ended", True)], EXIT_SECONDS)
+    writer.wait_for([w for w in writer.given() if w.has_ended], EXIT_SECONDS)
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -42,20 +42,19 @@ def processes_with(mark: str) -> list[int]:
     return found
 
 
-def output_when_interrupted(
-    script: str, kind: str, folder: Path, interrupt: Callable[[subprocess.Popen[str]], None]
-) -> str:
-    """Run a script, interrupt it once a task has begun, and see that it leaves no process.
+def start_script(
+    script: str, kind: str, folder: Path, **settings: Any
+) -> tuple[subprocess.Popen[str], str]:
+    """Start a script in a process of its own.
 
     Args:
-        script: Its text; `EXECUTOR` in it stands for the executor, and its argument is the folder,
-            in which the first task to begin makes a file `began-...`.
+        script: Its text; `EXECUTOR` in it stands for the executor, and its argument is the folder.
         kind: The kind of executor, one of `EXECUTORS`.
         folder: A folder of its own.
-        interrupt: Interrupts the process.
+        **settings: Further arguments of `subprocess.Popen`.
 
     Returns:
-        What it printed.
+        The process, and the mark in its environment and in those of all that it starts.
     """
     file = folder / "script.py"
     file.write_text(textwrap.dedent(script).replace("EXECUTOR", EXECUTORS[kind]))
@@ -63,9 +62,33 @@ def output_when_interrupted(
     process = subprocess.Popen(
         [sys.executable, str(file), str(folder)],
         env={**os.environ, "PYTHONPATH": ROOT, mark: "1"},
+        text=True,
+        **settings,
+    )
+    return process, mark
+
+
+def output_when_interrupted(
+    script: str, kind: str, folder: Path, interrupt: Callable[[subprocess.Popen[str]], None]
+) -> str:
+    """Run a script, interrupt it once a task has begun, and see that it leaves no process.
+
+    Args:
+        script: As for `start_script`; the first task to begin makes a file `began-...` in the
+            folder.
+        kind: The kind of executor, one of `EXECUTORS`.
+        folder: A folder of its own.
+        interrupt: Interrupts the process.
+
+    Returns:
+        What it printed.
+    """
+    process, mark = start_script(
+        script,
+        kind,
+        folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     )
     try:

@@ -8,10 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Iterator
 from datetime import timedelta
@@ -33,6 +31,7 @@ from tests.executors.scripts import (
     ROOT,
     output_when_interrupted,
     processes_with,
+    start_script,
     wait_for,
 )
 
@@ -470,14 +469,8 @@ def test_ctrl_c_ends_as_cancelled_and_leaves_no_process(
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 @pytest.mark.parametrize("kind", ["processes", "dask"])
 def test_a_driver_that_is_killed_leaves_no_process(kind: str, tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(SCRIPT).replace("EXECUTOR", EXECUTORS[kind]))
-    mark = f"MARK_{uuid.uuid4().hex}"
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": ROOT, mark: "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    process, mark = start_script(
+        SCRIPT, kind, tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     wait_for(lambda: list(tmp_path.glob("began-*")))
     assert len(processes_with(mark)) > 1

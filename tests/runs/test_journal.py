@@ -240,37 +240,32 @@ def slow_flow() -> Flow:
     return flow
 
 
-def test_a_disk_that_has_room_again_gets_all(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def run_on_a_disk_that_has_room_again(
+    monkeypatch: pytest.MonkeyPatch, retry_seconds: float
+) -> runs.Run:
     monkeypatch.setattr(places, "LocalRun", FullDisk)
-    monkeypatch.setattr(journal_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(journal_module, "RETRY_SECONDS", retry_seconds)
     tidied = threading.Timer(0.15, lambda: setattr(FullDisk, "room", 1 << 30))
     tidied.start()
     try:
         slow_flow().run()
-        run = runs.load("last")
+        return runs.load("last")
     finally:
         tidied.join()
         FullDisk.room = 10
+
+
+def test_a_disk_that_has_room_again_gets_all(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_on_a_disk_that_has_room_again(monkeypatch, retry_seconds=0.01)
     assert run.damage is None
     assert run.counts() == {"Success": 20}
     assert len(warnings_of(caplog)) == 1
 
 
-def test_a_run_that_ends_tries_its_journal_once_more(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(places, "LocalRun", FullDisk)
-    monkeypatch.setattr(journal_module, "RETRY_SECONDS", 600.0)
-    tidied = threading.Timer(0.15, lambda: setattr(FullDisk, "room", 1 << 30))
-    tidied.start()
-    try:
-        slow_flow().run()
-        run = runs.load("last")
-    finally:
-        tidied.join()
-        FullDisk.room = 10
+def test_a_run_that_ends_tries_its_journal_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_on_a_disk_that_has_room_again(monkeypatch, retry_seconds=600.0)
     assert run.damage is None
     assert run.counts() == {"Success": 20}
     assert run.info.status == "Success"

@@ -276,19 +276,24 @@ def test_a_result_without_a_store_keeps_nothing() -> None:
     assert (type(state), state.result, state._result.location) == (Success, 1, None)
 
 
+def half_and_kept_one(folder: Path) -> tuple[Task, Task]:
+    @task
+    def half(x: int) -> int:
+        return x // 2
+
+    @task(target="{x}.pkl", result=LocalResult(dir=folder))
+    def one(x: int) -> int:
+        return x
+
+    return half, one
+
+
 @pytest.mark.parametrize("is_fused", [True, False])
 @pytest.mark.parametrize("kind", ["local", "threads"])
 def test_two_elements_at_one_location_that_is_known_late(
     kind: str, is_fused: bool, tmp_path: Path
 ) -> None:
-    @task
-    def half(x: int) -> int:
-        return x // 2
-
-    @task(target="{x}.pkl", result=LocalResult(dir=tmp_path))
-    def one(x: int) -> int:
-        return x
-
+    half, one = half_and_kept_one(tmp_path)
     with Flow("late") as flow:
         halves = half.map([0, 2, 3, 4])
         made = one.map(halves)
@@ -308,14 +313,7 @@ def test_two_elements_at_one_location_that_is_known_late(
 def test_a_cluster_warns_of_two_elements_at_one_location_that_is_known_late(
     tmp_path: Path, warned: list[str]
 ) -> None:
-    @task
-    def half(x: int) -> int:
-        return x // 2
-
-    @task(target="{x}.pkl", result=LocalResult(dir=tmp_path))
-    def one(x: int) -> int:
-        return x
-
+    half, one = half_and_kept_one(tmp_path)
     with Flow("late") as flow:
         one.map(half.map([0, 2, 3]))
     for _ in range(2):

@@ -15,9 +15,6 @@ from prefectlite.triggers import all_successful
 if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
 
-# a value of more bytes takes so long to read that its task run is told of at once
-READ_BYTES = 64 << 10
-
 
 class LocalRuns:
     """Runs submissions against the driver's states; an upstream is finished before it starts.
@@ -74,7 +71,7 @@ class LocalRuns:
         if map_index is None or scope.book is None or scope.runner_handlers:
             return False
         shelf = scope.book.shelf(planned.index)
-        if shelf is None or not 0 <= shelf.found.get(map_index, -1) <= READ_BYTES:
+        if shelf is None or not shelf.has_small(map_index):
             return False
         task = planned.task
         return (
