@@ -373,6 +373,22 @@ class DaskExecutor(Executor):
             with suppress(Exception):
                 self._client.run_on_scheduler(_for_any_scheduler(_forget_topic), topic)
 
+    def keep_claims(self, topic: str) -> bool:
+        """Have the scheduler keep who has which location, until nobody listens to the topic.
+
+        Args:
+            topic: The run's key, for `prefectlite.engine.claims.SchedulerClaims`.
+
+        Returns:
+            Whether it does; one that runs no functions of its clients does not.
+        """
+        try:
+            self._client.run_on_scheduler(_for_any_scheduler(_keep_claims), topic)
+        except Exception as error:
+            get_logger("DaskExecutor").debug("The scheduler keeps no claims: %r", error)
+            return False
+        return True
+
     def send(
         self,
         function: Callable[..., Any],
@@ -502,6 +518,18 @@ def _full_name(cluster_class: Any) -> str:
 
 def _forget_topic(topic: str, dask_scheduler: Any) -> None:
     dask_scheduler._broker._topics.pop(topic, None)
+    dask_scheduler.__dict__.get("prefectlite_claims", {}).pop(topic, None)
+
+
+def _keep_claims(topic: str, dask_scheduler: Any) -> None:
+    claims = dask_scheduler.__dict__.setdefault("prefectlite_claims", {})
+    claims[topic] = {}
+
+    def claim(run: str, task: int, element: int, location: str) -> int:
+        taken: dict[tuple[int, str], int] = claims.get(run, {})
+        return taken.setdefault((task, location), element)
+
+    dask_scheduler.handlers["prefectlite_claim"] = claim
 
 
 def _for_any_scheduler(function: Callable[..., None]) -> FunctionType:

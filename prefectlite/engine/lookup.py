@@ -61,6 +61,8 @@ class Lookup:
         self._book = driver.scope.book = TargetBook()
         self._values: dict[tuple[int, bool], Any] = {}
         self._fillers: dict[int, Callable[[int], dict[str, Any] | None] | None] = {}
+        # segments of which elements have found locations only as they ran
+        self._late: set[int] = set()
         self._segments = {
             segment.index
             for segment in self._plan.segments
@@ -97,6 +99,29 @@ class Lookup:
 
     # locations
 
+    def finds_late(self, segment: Segment, elements: Sequence[int]) -> bool:
+        """Whether elements find a location only as they run; once some do, all others may too.
+
+        Args:
+            segment: Whose elements.
+            elements: The elements, which are about to be sent.
+        """
+        if segment.index not in self._segments:
+            return False
+        if segment.index not in self._late:
+            targets = [t for t in segment.tasks if self._is_looked_for(self._plan.tasks[t])]
+            if all(self._has_located(task, elements) for task in targets):
+                return False
+            self._late.add(segment.index)
+        return True
+
+    def _has_located(self, task: int, elements: Sequence[int]) -> bool:
+        shelf = self._book.shelf(task)
+        return task in self._states.given or (
+            shelf is not None
+            and (shelf.conflict is not None or all(e in shelf.locations for e in elements))
+        )
+
     def _stock(self, planned: PlannedTask, segment: Segment, elements: Sequence[int]) -> None:
         """Fill in and look for the targets of a task's elements, as far as the driver can."""
         result = result_of(planned.task, self._driver.scope.flow_result)
@@ -104,7 +129,7 @@ class Lookup:
             return
         shelf = self._book.shelf(planned.index)
         if shelf is None:
-            shelf = Shelf(planned.task, planned.name, result, self._suggested(planned))
+            shelf = Shelf(planned, result)
             self._book.add(planned.index, shelf)
         if planned.index not in self._fillers:
             self._fillers[planned.index] = self._filler(planned)
@@ -128,13 +153,6 @@ class Lookup:
         shelf.let_go()
         if shelf.conflict is None and is_plain_store(result):
             shelf.look(located)
-
-    def _suggested(self, planned: PlannedTask) -> list[str]:
-        """The keys that would tell elements apart: the mapped arguments, and the index."""
-        target = planned.task.target
-        named = fields_of(target) if isinstance(target, str) else frozenset()
-        keys = [edge.key for edge in planned.edges if edge.mapped and edge.key]
-        return [*(key for key in keys if key not in named), "map_index"]
 
     def _filler(self, planned: PlannedTask) -> Callable[[int], dict[str, Any] | None] | None:
         """What gives the values that an element's location is filled in with; None if nothing."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefectlite.engine.claims import Claims
 from prefectlite.engine.messages import EXPANDED, SUCCEEDED
 from prefectlite.engine.plan import Link, Plan, PlannedEdge, PlannedTask, Segment, link_between
 from prefectlite.engine.portable import pack_state, portable_exception
@@ -161,6 +162,7 @@ class ElementRun:
         previous: Where the run goes on from a link, the block that the run before left.
         shifted: From which element on the index may be another one in the next run, see
             `RunScope`; None where it is certain.
+        claims: Where the driver does not know all targets, see `RunScope`.
     """
 
     def __init__(
@@ -172,6 +174,7 @@ class ElementRun:
         literals: Mapping[int, State] | None = None,
         previous: Block | None = None,
         shifted: int | None = None,
+        claims: Claims | None = None,
     ) -> None:
         self.shared = shared
         self.segment = segment
@@ -182,6 +185,7 @@ class ElementRun:
         self._literals = literals
         self._previous = previous
         self._shifted = shifted
+        self._claims = claims
         # what the first task run sees, once it has been looked at
         self._seen: list[State] | None = None
         self._scope = shared.scope
@@ -243,6 +247,7 @@ class ElementRun:
         self._scope = scope
         scope.on_change = self._changed
         scope.edges = self._edges
+        scope.claims = self._claims
         if self._shifted is not None:
             scope.shifted = dict.fromkeys(self.segment.tasks, self._shifted)
         try:

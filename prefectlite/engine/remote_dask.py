@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from prefectlite.engine.claims import SchedulerClaims
 from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
 from prefectlite.engine.plan import Link
 from prefectlite.engine.remote import (
@@ -55,6 +56,7 @@ def run_element(
     literals: tuple[int, ...] = (),
     one_link: bool = False,
     shifted: int | None = None,
+    claims: bool = False,
 ) -> Block:
     """Run one element of a segment on this worker; tell the driver how it went.
 
@@ -70,6 +72,7 @@ def run_element(
         literals: The known tasks whose states come as cells.
         one_link: Run the one task only, to find which of a chain it is that kills its worker.
         shifted: See `ElementRun`.
+        claims: Whether the scheduler keeps who has which location.
     """
     worker = this_worker()
     outbox = _outbox(worker)
@@ -84,8 +87,9 @@ def run_element(
     large = dict(zip(literals, rest, strict=False))
     before = rest[len(literals) :]
     previous = block_at(before[0], before[1].position if before[1:] else None) if before else None
+    taken = SchedulerClaims(worker, run) if claims else None
     with _reporting(shared, run, outbox) as folders:
-        running = ElementRun(shared, planned, element, feeds, large, previous, shifted)
+        running = ElementRun(shared, planned, element, feeds, large, previous, shifted, taken)
         try:
             block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:
@@ -102,6 +106,7 @@ def run_batch(
     segment: int,
     literals: tuple[int, ...] = (),
     shifted: int | None = None,
+    claims: bool = False,
 ) -> list[Block]:
     """Run several elements of a segment on this worker, one after the other.
 
@@ -112,6 +117,7 @@ def run_batch(
         segment: The segment's index.
         literals: The known tasks whose states come as arguments.
         shifted: See `ElementRun`.
+        claims: Whether the scheduler keeps who has which location.
 
     Returns:
         One block an element.
@@ -129,10 +135,11 @@ def run_batch(
     feeds, rest = batch_feeds(planned, elements, arguments)
     large = dict(zip(literals, rest, strict=True))
     blocks, records, scope = [], [], copy.copy(shared.scope)
+    taken = SchedulerClaims(worker, run) if claims else None
     with _reporting(shared, run, outbox) as folders:
         for element, feed in zip(elements, feeds, strict=True):
             try:
-                running = ElementRun(shared, planned, element, feed, large, None, shifted)
+                running = ElementRun(shared, planned, element, feed, large, None, shifted, taken)
                 block, record = running.run(0, 1, None, scope)
             except Exception as error:
                 block, record = Block(), RunRecord(segment, element, 1, 0, raised=error)

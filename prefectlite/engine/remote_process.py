@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 
+from prefectlite.engine.claims import FolderClaims
 from prefectlite.engine.portable import dumps
 from prefectlite.engine.remote import Block, ElementRun, Feeds, RunRecord, forget_run, shared_run
 from prefectlite.engine.remote_logs import forwarding_logs
@@ -36,6 +37,7 @@ def run_in_process(
     initial: Mapping[int, State] | None,
     one_link: bool = False,
     shifted: int | None = None,
+    claims: str | None = None,
 ) -> bytes:
     """Run one element of a segment.
 
@@ -51,6 +53,7 @@ def run_in_process(
         initial: The states that tasks start from, by task index.
         one_link: Run the one task only, to find which of a chain it is that kills its process.
         shifted: See `ElementRun`.
+        claims: The folder in which elements take their locations.
 
     Returns:
         The pickled block and record.
@@ -62,7 +65,8 @@ def run_in_process(
         return dumps((None, RunRecord(segment, element, attempt, link, unloadable=reason)))
     with forwarding_logs(shared, send_message):
         planned = shared.plan.segments[segment]
-        running = ElementRun(shared, planned, element, feeds, None, previous, shifted)
+        taken = FolderClaims(claims) if claims else None
+        running = ElementRun(shared, planned, element, feeds, None, previous, shifted, taken)
         try:
             block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:

@@ -32,6 +32,7 @@ from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from prefectlite.core.task import Task
+    from prefectlite.engine.plan import PlannedTask
     from prefectlite.engine.result import Result
     from prefectlite.engine.task_run import TaskRun
 
@@ -148,7 +149,25 @@ def check_target(run: TaskRun) -> State | None:
         shelf = run.scope.book.shelf(run.planned.index)
     if shelf is not None and run.run_count == 1:
         return _look_on_shelf(run, result, shelf)
-    return _look(run, result, _locate(run, result))
+    location = _locate(run, result)
+    _take_location(run, location)
+    return _look(run, result, location)
+
+
+def _take_location(run: TaskRun, location: str) -> None:
+    """See to it that no other element has a location that is known only here.
+
+    Raises:
+        ResultError: Another one has.
+    """
+    element, claims = run.map_index, run.scope.claims
+    if element is None or claims is None:
+        return
+    planned = run.planned
+    other = claims.take(planned.index, element, location)
+    if other != element:
+        told = told_same_target(planned, other, element, location, was_not_run(element))
+        raise ResultError(told)
 
 
 def failed_unexpectedly(error: Exception, explanation: str = "") -> Failed:
@@ -272,6 +291,35 @@ def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:
     return _cached(run, location, read)
 
 
+def was_not_run(element: int) -> str:
+    """What came of an element whose target another one has."""
+    return f"element {element} was not run"
+
+
+def told_same_target(
+    planned: PlannedTask, one: int, other: int, location: str, outcome: str
+) -> str:
+    """That two elements have one target, and which keys would tell them apart.
+
+    Args:
+        planned: The task.
+        one: An element.
+        other: Another one.
+        location: Where both have their target.
+        outcome: What came of it.
+    """
+    target = planned.task.target
+    named = fields_of(target) if isinstance(target, str) else frozenset()
+    mapped = [edge.key for edge in planned.edges if edge.mapped and edge.key]
+    suggested = [*(key for key in mapped if key not in named), "map_index"]
+    keys = " or ".join(f"{{{key}}}" for key in suggested)
+    return (
+        f"Elements {one} and {other} of task {planned.name!r} have the same target, {location!r}: "
+        f"one would take the other's value for its own, so {outcome}. Add {keys} to the "
+        f"target {target!r}."
+    )
+
+
 # a value of more bytes is read where it is needed, and its reading takes a while
 SMALL_BYTES = 64 << 10
 
@@ -280,14 +328,11 @@ class Shelf:
     """The targets of one mapped task, as far as its elements are known.
 
     `locations` holds them filled in, `found` the sizes in bytes of those that are there,
-    `missing` the elements whose target is not. `suggested` are the keys that would tell elements
-    apart.
+    `missing` the elements whose target is not.
     """
 
-    def __init__(self, task: Task, name: str, result: Result, suggested: Sequence[str]) -> None:
-        self.task = task
-        self.name = name
-        self._suggested = suggested
+    def __init__(self, planned: PlannedTask, result: Result) -> None:
+        self._planned = planned
         # looked into and read from only where it is a plain store
         self.result: Any = result
         self.locations: dict[int, str] = {}
@@ -314,8 +359,7 @@ class Shelf:
         if other == element or self.conflict is not None:
             return
         if other in list(self.locations)[: self._let_go]:
-            outcome = f"element {element} was not run"
-            self._late[element] = self._told(other, element, location, outcome)
+            self._late[element] = self._told(other, element, location, was_not_run(element))
         else:
             self.conflict = self._told(other, element, location)
 
@@ -332,7 +376,7 @@ class Shelf:
         other = self._at.setdefault(location, element)
         if other == element:
             return None
-        return self._told(other, element, location, f"element {element} was not run")
+        return self._told(other, element, location, was_not_run(element))
 
     def found_at(self, element: int, state: State) -> str | None:
         """Note where an element that ran in another process has its value.
@@ -359,8 +403,8 @@ class Shelf:
 
     def all_at_one(self) -> None:
         """Note that the template names nothing in which elements differ."""
-        template = self.task.target if isinstance(self.task.target, str) else "its function"
-        self.conflict = self._told(0, 1, str(template))
+        target = self._planned.task.target
+        self.conflict = self._told(0, 1, target if isinstance(target, str) else "its function")
 
     def _told(
         self,
@@ -369,12 +413,7 @@ class Shelf:
         location: str,
         outcome: str = "none of the elements was run",
     ) -> str:
-        keys = " or ".join(f"{{{key}}}" for key in self._suggested)
-        return (
-            f"Elements {one} and {other} of task {self.name!r} have the same target, {location!r}: "
-            f"one would take the other's value for its own, so {outcome}. Add {keys} to the "
-            f"target {self.task.target!r}."
-        )
+        return told_same_target(self._planned, one, other, location, outcome)
 
     def look(self, elements: Sequence[int]) -> None:
         """Find out which targets are there, by one listing of each folder.

@@ -62,6 +62,7 @@ from prefectlite.utilities.logging import detached_logger, get_logger
 from prefectlite.utilities.secrets import without_secrets
 
 if TYPE_CHECKING:
+    from prefectlite.engine.claims import Claims
     from prefectlite.engine.result import Result
 
 UNEXPECTED_IN_HANDLERS = "Unexpected error while calling state handlers"
@@ -99,6 +100,8 @@ class RunScope:
     shifted: dict[int, int] = field(default_factory=dict)
     # what the driver found out about the targets of mapped tasks
     book: TargetBook | None = None
+    # who has which location, where that is known only as elements run in several processes
+    claims: Claims | None = None
     # whether a task run ends, as it was, where its target is not there
     only_looks: bool = False
     # a user's own class of task runners, which runs tasks in the place of `run_pipeline`

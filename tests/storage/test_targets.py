@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prefectlite.engine.result import Result
 from prefectlite.engine.results import LocalResult
 from prefectlite.engine.state import Failed, State, Success
 from prefectlite.exceptions import ResultError
+from prefectlite.executors import DaskExecutor
 from tests.clusters import EXECUTORS, executor_of_kind
 
 
@@ -289,11 +291,13 @@ def half_and_kept_one(folder: Path) -> tuple[Task, Task]:
 
 
 @pytest.mark.parametrize("is_fused", [True, False])
-@pytest.mark.parametrize("kind", ["local", "threads"])
+@pytest.mark.parametrize("batch_size", [None, 3])
+@pytest.mark.parametrize("kind", EXECUTORS)
 def test_two_elements_at_one_location_that_is_known_late(
-    kind: str, is_fused: bool, tmp_path: Path
+    kind: str, batch_size: int | None, is_fused: bool, tmp_path: Path, warned: list[str]
 ) -> None:
     half, one = half_and_kept_one(tmp_path)
+    half.batch_size = one.batch_size = batch_size
     with Flow("late") as flow:
         halves = half.map([0, 2, 3, 4])
         made = one.map(halves)
@@ -302,17 +306,48 @@ def test_two_elements_at_one_location_that_is_known_late(
             task(lambda all_of_them: all_of_them)(halves)
     states = flow.run(executor=executor_of_kind(kind)).result[made].map_states
     failed = [element for element, state in enumerate(states) if state.is_failed()]
-    # on threads, either may be the first
+    # anywhere else, either may be the first
     assert failed in ([[2]] if kind == "local" else [[1], [2]])
     message = str(states[failed[0]].message)
     assert f"Elements {3 - failed[0]} and {failed[0]}" in message
     assert f"element {failed[0]} was not run" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.pkl", "1.pkl", "2.pkl"]
+    assert warned == []
 
 
-def test_a_cluster_warns_of_two_elements_at_one_location_that_is_known_late(
-    tmp_path: Path, warned: list[str]
+def test_an_element_that_runs_again_has_the_location_that_it_took(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+
+    @task
+    def same(x: int) -> int:
+        return x
+
+    @task(
+        target="{x}.pkl",
+        result=LocalResult(dir=tmp_path / "results"),
+        max_retries=1,
+        retry_delay=timedelta(seconds=0),
+    )
+    def once_more(x: int) -> int:
+        with calls.open("a") as file:
+            file.write("x")
+        if calls.stat().st_size <= 1:
+            raise ValueError("not yet")
+        return x
+
+    with Flow("again") as flow:
+        made = once_more.map(same.map([7]))
+    for kind in EXECUTORS:
+        calls.unlink(missing_ok=True)
+        (tmp_path / "results" / "7.pkl").unlink(missing_ok=True)
+        assert flow.run(executor=executor_of_kind(kind)).result[made].result == [7]
+
+
+def test_a_cluster_that_keeps_no_claims_warns_of_two_elements_at_one_location(
+    tmp_path: Path, warned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # as a scheduler does that was started again in the middle of the run
+    monkeypatch.setattr(DaskExecutor, "keep_claims", lambda self, topic: False)
     half, one = half_and_kept_one(tmp_path)
     with Flow("late") as flow:
         one.map(half.map([0, 2, 3]))

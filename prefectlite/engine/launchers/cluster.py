@@ -130,6 +130,8 @@ class ClusterLauncher:
         }
         payload, credentials = pack_run(self._driver, self.key, without=large)
         self._executor.listen(self.key, self._take)
+        # whether the scheduler keeps who has which location, once that is asked
+        self._claims: bool | None = None
         self._credentials = credentials_of(self.key) if credentials else None
         if self._credentials is not None:
             self._executor.install(self._credentials, pickle.dumps(credentials))
@@ -190,7 +192,7 @@ class ClusterLauncher:
         arguments = self._feeds.batch(segment, elements)
         arguments += [self._literals[task] for task in literals]
         shared = {"run": self.key, "segment": segment.index, "literals": tuple(literals)}
-        self._tell_shifted(segment, shared)
+        self._tell_of_elements(segment, elements, shared)
         key = (self._group(segment), elements[0], "batch", len(elements))
         (future,) = self._executor.send(
             run_batch,
@@ -209,7 +211,7 @@ class ClusterLauncher:
         numbers = [[segment.index] * len(elements), elements]
         columns: list[Sequence[Any]] = [*numbers, *self._feeds.columns(segment, elements)]
         shared: dict[str, Any] = {"run": self.key}
-        self._tell_shifted(segment, shared)
+        self._tell_of_elements(segment, elements, shared)
         literals = self._literals_of(segment)
         if literals:
             shared["literals"] = tuple(literals)
@@ -235,10 +237,20 @@ class ClusterLauncher:
             cells = [[column[row]] for column in columns]
             self._send_rows(segment, one, cells, {**shared, "initial": initial[row]})
 
-    def _tell_shifted(self, segment: Segment, shared: dict[str, Any]) -> None:
-        shifted = self._driver.scope.shifted.get(segment.head)
+    def _tell_of_elements(
+        self, segment: Segment, elements: Sequence[int], shared: dict[str, Any]
+    ) -> None:
+        """Tell what the workers must know of elements to see to their targets."""
+        driver = self._driver
+        shifted = driver.scope.shifted.get(segment.head)
         if shifted is not None:
             shared["shifted"] = shifted
+        if driver.lookup is None or not driver.lookup.finds_late(segment, elements):
+            return
+        if self._claims is None:
+            self._claims = self._executor.keep_claims(self.key)
+        if self._claims:
+            shared["claims"] = True
 
     def _before(self, segment: Segment, element: int, link: int) -> Any:
         """What carries the states before the link that a run goes on from."""

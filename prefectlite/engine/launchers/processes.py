@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ class ProcessLauncher:
         self._waiting: list[Iterator[tuple[Submit, int]]] = []
         self._lost: dict[tuple[int, int], int] = {}
         self._flat: dict[int, FlatPlaces] = {}
+        self._claims: tempfile.TemporaryDirectory[str] | None = None
         self.key = uuid.uuid4().hex
         packed = pickle.dumps(pack_run(driver, self.key, all_values=True), protocol=5)
         self._luggage = Luggage(self.key, packed)
@@ -93,8 +95,18 @@ class ProcessLauncher:
         # once a process has died over it, one by one: it is not the first that kills it
         one_link = (submit.segment, element) in self._lost
         shifted = self._driver.scope.shifted.get(segment.head)
-        arguments = (self.key, *numbers, feeds, previous, initial, one_link, shifted)
+        claims = self._claims_for(segment, element)
+        arguments = (self.key, *numbers, feeds, previous, initial, one_link, shifted, claims)
         return dumps((run_in_process, arguments))
+
+    def _claims_for(self, segment: Segment, element: int) -> str | None:
+        """The folder in which an element takes its location, where that is not known here."""
+        lookup = self._driver.lookup
+        if lookup is None or not lookup.finds_late(segment, [element]):
+            return None
+        if self._claims is None:
+            self._claims = tempfile.TemporaryDirectory(prefix="prefectlite-")
+        return self._claims.name
 
     def _feed(self, segment: Segment, upstream: int, link: Link, element: int) -> Any:
         states, runs = self._driver.states, self._driver.run_state.runs[upstream]
@@ -174,11 +186,16 @@ class ProcessLauncher:
     def cancel(self) -> None:
         """Forget what has not begun, and end what has: the pool may go on for other runs."""
         self._waiting.clear()
-        self._pool.drop(self._luggage)
+        self._forget()
 
     def collect(self) -> None:
         """All states are in place already; the processes may forget the run."""
+        self._forget()
+
+    def _forget(self) -> None:
         self._pool.drop(self._luggage)
+        if self._claims is not None:
+            self._claims.cleanup()
 
 
 class _Answer:
