@@ -12,7 +12,8 @@ import logging
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FunctionType
@@ -129,9 +130,11 @@ class DaskExecutor(Executor):
         self.worker_timeout = configured if worker_timeout is None else worker_timeout
         self.reconnect = reconnect
         self.client: Client | None = None
+        self._forgotten: deque[Any] = deque()
+        self._is_forgetting = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "client": None}
+        return {**self.__dict__, "client": None, "_forgotten": deque(), "_is_forgetting": False}
 
     @property
     def kind(self) -> Kind:
@@ -434,6 +437,26 @@ class DaskExecutor(Executor):
     def fetch_one(self, future: Future[Any]) -> Any:
         """The value of one future."""
         return self._client.gather(future)
+
+    def forget(self, futures: Collection[Any]) -> None:
+        """Let go of futures whose values nobody needs any more.
+
+        Dask's own thread does it: it is told once for many of them, and would be woken by each one
+        that another thread drops.
+
+        Args:
+            futures: The futures, or sequences of them. Whoever hands them over keeps none.
+        """
+        self._forgotten.extend(futures)
+        loop = self._client.loop
+        if not self._is_forgetting and loop is not None:
+            self._is_forgetting = True
+            loop.add_callback(self._forget)
+
+    def _forget(self) -> None:
+        self._is_forgetting = False
+        while self._forgotten:
+            self._forgotten.popleft()
 
     def retry(self, futures: Iterable[Future[Any]]) -> None:
         """Have failed futures made again, with those they failed for."""

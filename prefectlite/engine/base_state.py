@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from prefectlite.engine.result import NoResult, PackedResult, Result
+from prefectlite.engine.result import LateResult, NoResult, Result
 from prefectlite.engine.state_fields import (
     from_json,
     result_from_dict,
@@ -126,8 +126,8 @@ class State:
         """The `Result` that holds the value, its location and its serializer."""
         held = self._held
         if isinstance(held, Result):
-            if type(held) is PackedResult:
-                held = self._held = Result(held.value)
+            if type(held) is LateResult:
+                held = self._held = held.shown()
             return held
         held = self._without_value() if held is None else Result(held)
         self._held = held

@@ -17,10 +17,8 @@ from prefectlite.engine.driver import Driver
 from prefectlite.engine.launchers import launcher_for
 from prefectlite.engine.limits import Limits, limits_of
 from prefectlite.engine.plan import Plan, PlannedTask, compile_flow
-from prefectlite.engine.portable import RemoteResult
 from prefectlite.engine.reporting import Reader, Reporter
 from prefectlite.engine.rest import states_to_go_on_from
-from prefectlite.engine.result import Result
 from prefectlite.engine.run_context import flow_run_context
 from prefectlite.engine.runner import Runner
 from prefectlite.engine.state import (
@@ -36,7 +34,7 @@ from prefectlite.engine.state import (
 )
 from prefectlite.engine.task_run import RunScope, call_handlers, run_pipeline
 from prefectlite.engine.task_runner import TaskRunner, run_task
-from prefectlite.engine.task_states import MappedResult, TaskStates
+from prefectlite.engine.task_states import TaskStates, result_of_elements
 from prefectlite.exceptions import RunCancelledSignal, SchedulerLostError
 from prefectlite.runs.journal import Journal, open_journal, stores_values
 from prefectlite.runs.resume import resumed
@@ -424,12 +422,7 @@ class _FlowRun:
             self._index_of = {planned.task: planned.index for planned in self.plan.tasks}
         state = self.states.whole(self._index_of[task])
         if isinstance(state, Mapped) and state._held is None:
-            elsewhere = any(isinstance(s._held, RemoteResult) for s in state.map_states)
-            state._held = (
-                MappedResult(state.map_states)
-                if elsewhere
-                else Result([element.result for element in state.map_states])
-            )
+            state._held = result_of_elements(state.map_states)
         return state
 
 

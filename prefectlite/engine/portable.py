@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import sys
 import traceback
 from typing import Any
 
 from prefectlite.engine.messages import SUCCEEDED
-from prefectlite.engine.result import PackedResult, Result
+from prefectlite.engine.result import LateResult, Result
 from prefectlite.engine.state import State, Success
 from prefectlite.exceptions import PrefectException, SerializationError
 from prefectlite.utilities.by_value import dumps_by_value
@@ -35,6 +36,30 @@ class Remote:
 
     def __init__(self, size: int) -> None:
         self.size = size
+
+
+class Apart:
+    """A state that travels beside its value, which is unpickled when somebody looks at it.
+
+    Args:
+        state: The pickled state, with the Result that held the value and without the value.
+        value: The pickled value.
+    """
+
+    __slots__ = ("state", "value")
+
+    def __init__(self, state: bytes, value: bytes) -> None:
+        self.state = state
+        self.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Apart, (self.state, self.value)
+
+    def joined(self) -> State:
+        """The state, with its value in a `LateResult`."""
+        state: State = pickle.loads(self.state)
+        state._held = LateResult(functools.partial(pickle.loads, self.value), state._held)
+        return state
 
 
 class RemoteResult(Result):
@@ -219,29 +244,42 @@ def pack_state(
             return (None, _tags(state)), packed.size
         return (packed, _tags(state)), None
     if state._successful:
-        size = _size(state.result, admitted)
-        if size <= INLINE_BYTES:
-            size = None
-        else:
-            state = copy.copy(state)
-            if isinstance(held, Result):
-                held = held.copy()
-                held.value = None
-                state._held = held
-            else:
-                state._held = None
-    return dumps(state), size
+        value = state.result
+        size = _size(value, admitted)
+        if size > INLINE_BYTES:
+            return dumps(_without_value(state)), size
+        if size > UNPACKED_BYTES and isinstance(held, Result) and held.location is None:
+            return packed_apart(state), None
+    return dumps(state), None
+
+
+def packed_apart(state: State) -> Apart:
+    """A state that has a value, so that the value is unpickled only if somebody looks at it."""
+    return Apart(dumps(_without_value(state)), dumps(state.result))
+
+
+def _without_value(state: State) -> State:
+    state = copy.copy(state)
+    held = state._held
+    if isinstance(held, Result):
+        state._held = held.copy()
+        state._held.value = None
+    else:
+        state._held = None
+    return state
 
 
 def unpack_state(packed: Any) -> State:
     """A state as it came from a worker."""
+    if isinstance(packed, Apart):
+        return packed.joined()
     if isinstance(packed, tuple):
         value, tags = packed
         state = Success(SUCCEEDED)
         state._context = tags
         if isinstance(value, bytes):
-            packed = len(value) > UNPACKED_BYTES
-            value = PackedResult(value) if packed else pickle.loads(value)
+            make = functools.partial(pickle.loads, value)
+            value = LateResult(make) if len(value) > UNPACKED_BYTES else make()
         state._held = value
         return state
     unpacked: State = pickle.loads(packed)

@@ -19,7 +19,7 @@ from typing import Any
 from prefectlite.engine.claims import Claims
 from prefectlite.engine.messages import EXPANDED, SUCCEEDED
 from prefectlite.engine.plan import Link, Plan, PlannedEdge, PlannedTask, Segment, link_between
-from prefectlite.engine.portable import pack_state, portable_exception
+from prefectlite.engine.portable import Apart, pack_state, packed_apart, portable_exception
 from prefectlite.engine.reporting import traceback_of
 from prefectlite.engine.result import Result
 from prefectlite.engine.segment_run import all_finished, run_segment
@@ -121,11 +121,23 @@ class Block:
     # Dask shows the arguments of a function that fails in its log
     tail: Any = field(default=None, repr=False)
     kept: dict[int, State] | None = field(default=None, repr=False)
+    # whether all that is kept is small, so that it may be copied to travel
+    light: bool = False
     # what the elements of a map over the tail's value have found, in this process
     items: dict[int, Items] | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Block, (self.tail, self.kept)
+        if not self.light or not self.kept:
+            return Block, (self.tail, self.kept)
+        # the driver asks for what a user may never look at, so it travels as bytes; but once only
+        tail = self.tail
+        last = tail[0] if type(tail) is tuple else tail
+        same = None
+        for task, state in self.kept.items():
+            if state is last or (type(tail) is tuple and state._held is last):
+                same = task
+        packed = {task: packed_apart(state) for task, state in self.kept.items()}
+        return _joined, (packed, same, tail if same is None else None)
 
     def state(self) -> State:
         """The last task's state."""
@@ -133,6 +145,11 @@ class Block:
             return Success(SUCCEEDED, self.tail[0])
         state: State = self.tail
         return state
+
+
+def _joined(packed: dict[int, Apart], same: int | None, tail: Any) -> Block:
+    kept = {task: apart.joined() for task, apart in packed.items()}
+    return Block(tail if same is None else kept[same], kept, light=True)
 
 
 @dataclass(slots=True, frozen=True)
@@ -360,10 +377,14 @@ class ElementRun:
         block = Block()
         for link in record.links:
             if link.kept:
+                state = self.states[link.task]
+                small = (link.left_size or 0) <= self.shared.return_limit
+                block.light = small and (block.light or not block.kept) and not _is_stored(state)
                 block.kept = block.kept or {}
-                block.kept[link.task] = self.states[link.task]
+                block.kept[link.task] = state
         if record.reached < len(segment.tasks):
             block.tail = _not_finished()
+            block.light = False
             if record.reached:
                 before = segment.tasks[record.reached - 1]
                 block.kept = {**(block.kept or {}), before: self.states[before]}
@@ -371,6 +392,10 @@ class ElementRun:
             small = bool(record.links) and record.links[-1].left_size is None
             block.tail = _light(self.states[segment.tail], small)
         return block
+
+
+def _is_stored(state: State) -> bool:
+    return isinstance(state._held, Result) and state._held.location is not None
 
 
 def _light(state: State, is_small: bool) -> Any:

@@ -15,7 +15,7 @@ from prefectlite.engine.events import StateChange
 from prefectlite.engine.identifiers import task_run_id
 from prefectlite.engine.plan import Plan, PlannedTask
 from prefectlite.engine.portable import RemoteResult
-from prefectlite.engine.result import PackedResult, Result
+from prefectlite.engine.result import LateResult, Result
 from prefectlite.engine.state import Mapped, Scheduled, State
 from prefectlite.utilities.log_lines import LogLines
 from prefectlite.utilities.logging import get_logger
@@ -41,8 +41,8 @@ def traceback_of(state: State) -> str | None:
 
 def is_empty(result: Result) -> bool:
     """Whether a result holds the value None, rather than one that is elsewhere."""
-    # to look at a packed one is to unpickle it; it is too large for None
-    if result.location is not None or isinstance(result, (RemoteResult, PackedResult)):
+    # to look at a late one is to make it; what is packed is too large for None
+    if result.location is not None or isinstance(result, (RemoteResult, LateResult)):
         return False
     return result.value is None
 

@@ -8,7 +8,6 @@ says where that value is. The stores themselves are in `prefectlite.engine.resul
 from __future__ import annotations
 
 import copy
-import pickle
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -200,36 +199,49 @@ class Result:
         )
 
 
-class PackedResult(Result):
-    """Holds a value that came from another process in a state, until somebody looks at it.
+class LateResult(Result):
+    """Holds a value of a state that is made when somebody looks at it: unpickled, say, or listed.
 
-    A state shows a plain `Result` in its place.
+    A state shows another `Result` in its place.
 
     Args:
-        pickled: The pickled value.
+        make: Makes the value; called once.
+        around: The Result that held the value, without it; a plain one by default.
     """
 
-    def __init__(self, pickled: bytes) -> None:
-        self._pickled: bytes | None = pickled
+    def __init__(self, make: Callable[[], Any], around: Result | None = None) -> None:
+        self._make: Callable[[], Any] | None = make
         self._value: Any = None
+        self._around = around
         super().__init__()
+
+    def shown(self) -> Result:
+        """The Result with the value."""
+        if self._around is None:
+            return Result(self.value)
+        self._around.value = self.value
+        return self._around
 
     @property
     def value(self) -> Any:
         """The value."""
-        if self._pickled is not None:
-            self._value = pickle.loads(self._pickled)
-            self._pickled = None
+        if self._make is not None:
+            self._value = self._make()
+            self._make = None
         return self._value
 
     @value.setter
     def value(self, value: Any) -> None:
         """Put another value in its place; None, as Result sets it when it is made, is none."""
         if value is not None:
-            self._value, self._pickled = value, None
+            self._value, self._make = value, None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Result, (self.value,)
+        return _itself, (self.shown(),)
+
+
+def _itself(result: Result) -> Result:
+    return result
 
 
 class NoResultType(Result):

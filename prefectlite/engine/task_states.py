@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefectlite.engine.plan import Plan, PlannedEdge, PlannedTask
-from prefectlite.engine.result import Result
+from prefectlite.engine.portable import RemoteResult
+from prefectlite.engine.result import LateResult, Result
 from prefectlite.engine.state import Mapped, Pending, State
 from prefectlite.engine.upstream import Items, ItemsOfElements, element_state, value_of
 
@@ -28,6 +29,20 @@ class MappedResult(Result):
         """Values belong to the elements: a Result sets this only when it is made."""
         if value is not None:
             raise AttributeError("the value of a mapped task is that of its elements")
+
+
+def result_of_elements(states: list[State]) -> Result:
+    """The Result of a mapped task: the list of its elements' values.
+
+    Args:
+        states: The elements' states.
+    """
+    kinds = {type(state._held) for state in states}
+    if RemoteResult in kinds:
+        return MappedResult(states)
+    if LateResult in kinds:
+        return LateResult(lambda: [state.result for state in states])
+    return Result([state.result for state in states])
 
 
 class TaskStates:

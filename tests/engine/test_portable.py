@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pickle
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prefectlite.engine.portable import admit, pack_state, pickled_size, unpack_state
 from prefectlite.engine.reporting import is_empty
-from prefectlite.engine.result import PackedResult, Result
+from prefectlite.engine.result import LateResult, Result
+from prefectlite.engine.results import LocalResult
 from prefectlite.engine.state import Success
 from prefectlite.exceptions import SerializationError
 
@@ -70,10 +72,28 @@ def test_a_value_is_unpickled_when_somebody_looks() -> None:
     assert Loaded.times == before + 1
 
 
+def test_a_value_in_a_result_is_unpickled_when_somebody_looks(tmp_path: Path) -> None:
+    made = Success("Task run succeeded.", LocalResult(dir=tmp_path, value=Loaded()))
+    made.context["tags"] = ["a"]
+    before = Loaded.times
+    packed, left = pack_state(made)
+    assert left is None
+    state = unpack_state(pickle.loads(pickle.dumps(packed)))
+    assert not is_empty(state._held)
+    assert (Loaded.times, state.context, state.message) == (before, made.context, made.message)
+    assert isinstance(state.result, Loaded)
+    assert type(state._result) is LocalResult
+    assert state._result.value is state.result
+    assert Loaded.times == before + 1
+    again = pickle.loads(pickle.dumps(unpack_state(packed)))
+    assert type(again._held) is LocalResult
+    assert isinstance(again.result, Loaded)
+
+
 def test_a_state_shows_a_plain_result_and_travels_on() -> None:
     packed, _ = pack_state(Success("Task run succeeded.", list(range(500))))
     state = unpack_state(packed)
-    assert type(state._held) is PackedResult
+    assert type(state._held) is LateResult
     again = pickle.loads(pickle.dumps(state))
     assert again.result == list(range(500))
     assert type(state._result) is Result

@@ -72,12 +72,14 @@ class Feeds:
         """Forget the futures of elements that nobody reads any more."""
         futures = self._futures.get(segment)
         if futures is not None:
+            self._executor.forget([futures[element] for element in elements])
             for element in elements:
                 futures[element] = None
 
     def clear(self) -> None:
         """Forget all futures."""
-        self._futures.clear()
+        futures, self._futures = self._futures, {}
+        self._executor.forget(futures.values())
 
     def columns(self, segment: Segment, elements: Sequence[int]) -> list[Sequence[Any]]:
         """The arguments of elements that go one by one: a column for each of the inputs.
