@@ -7,6 +7,7 @@ futures for arguments, a payload on every worker, messages from workers, and the
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import importlib.util
 import logging
 import time
@@ -16,8 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dask.config
 import distributed
@@ -27,6 +27,12 @@ from distributed.versions import VersionMismatchWarning
 from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError, SchedulerLostError
 from prefectlite.executors.base import Executor, Kind
 from prefectlite.executors.dask_encryption import check_encryption
+from prefectlite.executors.dask_scheduler import (
+    for_any_scheduler,
+    forget_topic,
+    keep_claims,
+    make_again,
+)
 from prefectlite.executors.dask_versions import check_versions
 from prefectlite.executors.dask_worker import Luggage
 from prefectlite.utilities.importtools import import_object
@@ -44,6 +50,9 @@ LOST = frozenset({"error", "lost", "cancelled"})
 END_SECONDS = 1.0
 # how long a scheduler that is away is left alone before it is tried again
 AGAIN_SECONDS = 0.5
+# after how long it is looked for what holds values up, and how often they are made again
+LOOK_SECONDS = 2.0
+MOST_TRIES = 3
 LOCAL_DASHBOARD = "127.0.0.1:8787"
 
 
@@ -144,7 +153,8 @@ class DaskExecutor(Executor):
     @property
     def slots(self) -> int:
         """How many threads the cluster's workers have at this moment."""
-        return sum(self._client.nthreads().values())
+        with self._noticing_loss():
+            return sum(self._client.nthreads().values())
 
     @property
     def performance_report(self) -> str:
@@ -374,7 +384,7 @@ class DaskExecutor(Executor):
             self._client.unsubscribe_topic(topic)
             # a scheduler that runs no functions of its clients keeps them, as it keeps all events
             with suppress(Exception):
-                self._client.run_on_scheduler(_for_any_scheduler(_forget_topic), topic)
+                self._client.run_on_scheduler(for_any_scheduler(forget_topic), topic)
 
     def keep_claims(self, topic: str) -> bool:
         """Have the scheduler keep who has which location, until nobody listens to the topic.
@@ -386,7 +396,7 @@ class DaskExecutor(Executor):
             Whether it does; one that runs no functions of its clients does not.
         """
         try:
-            self._client.run_on_scheduler(_for_any_scheduler(_keep_claims), topic)
+            self._client.run_on_scheduler(for_any_scheduler(keep_claims), topic)
         except Exception as error:
             get_logger("DaskExecutor").debug("The scheduler keeps no claims: %r", error)
             return False
@@ -430,13 +440,36 @@ class DaskExecutor(Executor):
             return list(self._client.map(function, *columns, key=list(keys), **options, **shared))
 
     def fetch(self, futures: Iterable[Future[Any]]) -> list[Any]:
-        """The values of futures; those that are lost are left out as None."""
-        with self._noticing_loss():
-            return list(self._client.gather(list(futures), errors="skip"))
+        """The values of futures; those that cannot be had any more are left out."""
+        futures = list(futures)
+        for _ in range(MOST_TRIES):
+            failed = [future for future in futures if future.status == "error"]
+            if not failed:
+                break
+            self.retry(failed)
+            self._gathered(failed, "skip")
+        values: list[Any] = self._gathered(futures, "skip")
+        return values
 
     def fetch_one(self, future: Future[Any]) -> Any:
         """The value of one future."""
-        return self._client.gather(future)
+        return self._gathered(future, "raise")
+
+    def _gathered(self, futures: Any, errors: str) -> Any:
+        """Values; what got lost in the meantime, and Dask leaves alone, is made again."""
+        client, loop = self._client, cast("Any", self._client.loop)
+        with self._noticing_loss():
+            gathering = asyncio.run_coroutine_threadsafe(
+                client.gather(futures, errors=errors, asynchronous=True), loop.asyncio_loop
+            )
+            try:
+                while True:
+                    with suppress(concurrent.futures.TimeoutError):
+                        return gathering.result(LOOK_SECONDS)
+                    wanted = futures if isinstance(futures, list) else [futures]
+                    self.revive(wanted, themselves=True)
+            finally:
+                gathering.cancel()
 
     def forget(self, futures: Collection[Any]) -> None:
         """Let go of futures whose values nobody needs any more.
@@ -464,14 +497,40 @@ class DaskExecutor(Executor):
         scheduler: Any = client.scheduler
 
         async def retry() -> None:
-            for key in await scheduler.retry(keys=keys, client=client.id):
-                # among what they failed for may be what nobody holds any more, of which
-                # `client.retry` makes an error
+            before = {key: held.exception for key, held in client.futures.items()}
+            states = await scheduler.get_task_status(keys=keys)
+            known = [key for key, state in states.items() if state is not None]
+            for key in await scheduler.retry(keys=known, client=client.id):
+                # among what they failed for may be what nobody holds any more; and the scheduler
+                # tells of each by itself, which may have come already, with what followed
                 held = client.futures.get(key)
-                if held is not None:
+                if held is None or held.status != "error":
+                    continue
+                if held.exception is before.get(key):
                     held.retry()
 
-        client.sync(retry)
+        with self._noticing_loss():
+            client.sync(retry)
+
+    def revive(self, futures: Iterable[Future[Any]], themselves: bool = False) -> list[Any]:
+        """Have made again what futures wait for and Dask does not make again by itself.
+
+        It leaves alone what got lost while something that it is made from had failed, and what
+        waits for that.
+
+        Args:
+            futures: The futures.
+            themselves: Whether they, too, are to be made again where they failed or got lost.
+
+        Returns:
+            The keys of what is made again; nothing where the scheduler runs no functions of its
+            clients.
+        """
+        keys = [future.key for future in futures]
+        look = for_any_scheduler(make_again)
+        with self._noticing_loss(), suppress(ValueError):
+            return list(self._client.run_on_scheduler(look, keys, themselves))
+        return []
 
     def cancel(self, futures: Iterable[Future[Any]]) -> None:
         """Have nobody run these futures any more."""
@@ -512,7 +571,8 @@ class DaskExecutor(Executor):
 
     def has_workers(self) -> bool:
         """Whether the scheduler knows a worker."""
-        return bool(self._client.scheduler_info(n_workers=1)["workers"])
+        with self._noticing_loss():
+            return bool(self._client.scheduler_info(n_workers=1)["workers"])
 
 
 @contextmanager
@@ -537,30 +597,6 @@ async def _end_workers(cluster: Any) -> None:
 def _full_name(cluster_class: Any) -> str:
     module = getattr(cluster_class, "__module__", "")
     return f"{module}.{getattr(cluster_class, '__qualname__', cluster_class)}"
-
-
-def _forget_topic(topic: str, dask_scheduler: Any) -> None:
-    dask_scheduler._broker._topics.pop(topic, None)
-    dask_scheduler.__dict__.get("prefectlite_claims", {}).pop(topic, None)
-
-
-def _keep_claims(topic: str, dask_scheduler: Any) -> None:
-    claims = dask_scheduler.__dict__.setdefault("prefectlite_claims", {})
-    claims[topic] = {}
-
-    def claim(run: str, task: int, element: int, location: str) -> int:
-        taken: dict[tuple[int, str], int] = claims.get(run, {})
-        return taken.setdefault((task, location), element)
-
-    dask_scheduler.handlers["prefectlite_claim"] = claim
-
-
-def _for_any_scheduler(function: Callable[..., None]) -> FunctionType:
-    """The same function, pickled with its code: a scheduler need not have this package."""
-    assert isinstance(function, FunctionType)
-    copied = FunctionType(function.__code__, {}, function.__name__)
-    copied.__module__ = "__main__"
-    return copied
 
 
 def resources_of(tags: Iterable[str] | None) -> dict[str, float] | None:

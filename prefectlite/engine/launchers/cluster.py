@@ -463,6 +463,7 @@ class ClusterLauncher:
         self._silent = silent
         events.extend(self._losses.next_trial())
         self._losses.retry_the_bereft()
+        self._losses.free_the_stuck(now - self._heard)
         return events
 
     def _check_scheduler(self) -> None:

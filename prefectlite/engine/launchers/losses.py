@@ -7,7 +7,7 @@ then is the one that does. The tasks of a chain are tried one by one as well.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,11 @@ Run = tuple[int, int]
 Flying = dict[Run, "Future[Any]"]
 # how often a submission that got lost is sent again before its task run fails
 MOST_LOST = 3
+# how often a value of a run that had answered is made again by hand
+MOST_FREED = 10
+# after what silence it is looked for what holds runs up, and how long at most until the next look
+LOOK_SECONDS = 2.0
+LONGEST_SECONDS = 30.0
 
 
 class Losses:
@@ -60,6 +65,8 @@ class Losses:
         self._on_trial: Run | None = None
         # those with an upstream that is finished, but whose value died with a suspect's worker
         self._bereft: Flying = {}
+        self._next_look = LOOK_SECONDS
+        self._freed: Counter[Any] = Counter()
 
     @property
     def _run_state(self) -> RunState:
@@ -88,13 +95,14 @@ class Losses:
         attempt = self._run_state.attempt(*run)
         error = future.exception() if future is not None and future.status == "error" else None
         if future is not None and self._upstream_is_lost(run):
-            return [Deferred(*run, attempt, self._run_state.link(*run))]
+            return [self._deferred(run)]
         if self._feeds.get(*run)[1] is not None:
             # one of a batch: each of them is tried by itself
             return [Lost(*run, attempt)]
         blamed = future is None or getattr(error, "task", future.key) == future.key
         if type(error).__name__ == "KilledWorker" and blamed and not on_trial:
             self._suspects.append(run)
+            self._feeds.drop(run[0], (run[1],))
             return []
         self._times[run] = self._times.get(run, 0) + 1
         if self._times[run] <= MOST_LOST:
@@ -104,10 +112,15 @@ class Losses:
             if not blamed:
                 # what died was an upstream, which may have been answered for by now
                 if future is None or not self._upstreams_are_done(run):
-                    return [Deferred(*run, attempt, self._run_state.link(*run))]
+                    return [self._deferred(run)]
                 self._bereft[run] = future
                 return []
         return [self._give_up(run, self._run_state.link(*run), self._explain(run, error))]
+
+    def _deferred(self, run: Run) -> Event:
+        # Dask runs a failed future again with whatever it failed for, unless nobody holds it
+        self._feeds.drop(run[0], (run[1],))
+        return Deferred(*run, self._run_state.attempt(*run), self._run_state.link(*run))
 
     def next_trial(self) -> Sequence[Event]:
         """Send one suspect again while no other is on its way."""
@@ -122,6 +135,28 @@ class Losses:
             self._executor.retry(self._bereft.values())
             self._flying.update(self._bereft)
             self._bereft.clear()
+
+    def free_the_stuck(self, silence: float) -> None:
+        """Have Dask make again what runs wait for that it gave up, or left alone when it got lost.
+
+        Args:
+            silence: For how many seconds nothing was heard; it is looked after 2, 4, 8 ... of them.
+        """
+        if silence < self._next_look:
+            self._next_look = LOOK_SECONDS if silence < LOOK_SECONDS else self._next_look
+            return
+        self._next_look = min(2 * silence, silence + LONGEST_SECONDS)
+        tried = self._flying.get(self._on_trial) if self._on_trial is not None else None
+        freed = self._executor.revive(self._flying.values() if tried is None else [tried])
+        self._freed.update(freed)
+        for key in freed:
+            if self._freed[key] > MOST_FREED:
+                raise ExecutorError(
+                    f"A value got lost with its worker, and so did what it is made from, which is "
+                    f"now given up: Dask's {key!r} was made again {MOST_FREED} times, and its "
+                    "worker died each time. What was checkpointed is not run again when the flow "
+                    'is started with resume="last".'
+                )
 
     def _upstreams_are_done(self, run: Run) -> bool:
         state = self._run_state

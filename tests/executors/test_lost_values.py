@@ -1,0 +1,111 @@
+"""Values that die with their worker, at moments at which Dask does not make them again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import dask
+import pytest
+
+from prefectlite import Flow, task
+from prefectlite.executors import DaskExecutor
+from tests.executors.conftest import Journal
+from tests.executors.scripts import wait_for
+
+LARGE = b"x" * 10_000
+
+
+@contextlib.contextmanager
+def workers_named(*names: str) -> Iterator[DaskExecutor]:
+    """A cluster with a worker a name, each with the resource of that name."""
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    def options(name: str) -> dict[str, Any]:
+        return {"nthreads": 1, "resources": {name: 1}, "silence_logs": 50, "dashboard": False}
+
+    no_dashboard = {"dashboard": False, "dashboard_address": ":0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        SpecCluster(
+            scheduler={"cls": Scheduler, "options": no_dashboard},
+            workers={name: {"cls": Nanny, "options": options(name)} for name in names},
+            silence_logs=50,
+        ) as cluster,
+    ):
+        yield DaskExecutor(cluster.scheduler_address)
+
+
+@pytest.mark.timeout(60)
+def test_a_value_that_dies_while_what_it_is_made_from_has_failed(journal: Journal) -> None:
+    def processes(name: str) -> list[int]:
+        lines = [line.split() for line in journal.lines()]
+        return [int(process) for each, process in lines if each == name]
+
+    def made(name: str) -> int:
+        journal.write(f"{name} {os.getpid()}")
+        return len(processes(name))
+
+    @task(tags=["dask-resource:A=1"])
+    def source() -> int:
+        if made("source") == 2:
+            time.sleep(30)
+        return 1
+
+    @task(tags=["dask-resource:B=1"])
+    def between(x: int) -> int:
+        return made("between")
+
+    @task(tags=["dask-resource:D=1"])
+    def elsewhere(x: int) -> bytes:
+        made("elsewhere")
+        return LARGE
+
+    @task(tags=["dask-resource:B=1"])
+    def wanted(x: int) -> bytes:
+        return LARGE
+
+    @task(tags=["dask-resource:C=1"])
+    def gate() -> int:
+        wait_for(lambda: "go -" in journal.lines())
+        return 1
+
+    @task(tags=["dask-resource:C=1"])
+    def after(x: int, y: int) -> int:
+        return x + y
+
+    def kill() -> None:
+        wait_for(lambda: bool(processes("elsewhere")))
+        time.sleep(0.5)
+        # both workers that have the first value die; where it is made again, it fails for good
+        os.kill(processes("between")[0], signal.SIGKILL)
+        os.kill(processes("source")[0], signal.SIGKILL)
+        wait_for(lambda: len(processes("source")) == 2)
+        os.kill(processes("source")[1], signal.SIGKILL)
+        time.sleep(0.5)
+        # and so does the last one that has the second
+        os.kill(processes("elsewhere")[0], signal.SIGKILL)
+        time.sleep(0.5)
+        journal.write("go -")
+
+    with Flow("lost", fuse=False) as flow:
+        first = source()
+        second = between(first)
+        kept = wanted(first), elsewhere(second)
+        opened = gate()
+        ends = after(first, opened), after(second, 0, upstream_tasks=[opened])
+    killer = threading.Thread(target=kill)
+    with workers_named("A", "B", "C", "D") as executor:
+        killer.start()
+        state = flow.run(executor=executor)
+        killer.join()
+    assert state is not None
+    assert state.is_successful(), state.message
+    assert [state.result[end].result for end in ends] == [2, 2]
+    # too large to come to the driver before the end
+    assert [state.result[each].result for each in kept] == [LARGE, LARGE]
