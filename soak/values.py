@@ -70,21 +70,22 @@ def expected(shape: Shape) -> dict[int, Any]:
             values[node.number] = _one(node, 0, [values[each.upstream] for each in node.inputs])
             continue
         columns = [_column(each.how, values[each.upstream], kinds) for each in node.inputs]
-        failed = next((c for c in columns if isinstance(c, Failure)), None)
-        if failed is not None:
+        elements = [c for c, e in zip(columns, node.inputs, strict=True) if _by_element(e)]
+        lengths = [len(c) for c in elements if not isinstance(c, Failure)]
+        if not lengths:
+            # what it maps over has failed as a whole
             values[node.number] = Failure(is_cause=False)
             continue
-        length = min(len(c) for c, e in zip(columns, node.inputs, strict=True) if _by_element(e))
         values[node.number] = [
             _one(
                 node,
                 index,
                 [
-                    c[index] if _by_element(e) else c
+                    c[index] if _by_element(e) and not isinstance(c, Failure) else c
                     for c, e in zip(columns, node.inputs, strict=True)
                 ],
             )
-            for index in range(length)
+            for index in range(min(lengths))
         ]
     return values
 
@@ -95,7 +96,7 @@ def _by_element(each: Any) -> bool:
 
 def _column(how: str, value: Any, kinds: dict[int, str]) -> Any:
     if how == "flattened" and not isinstance(value, Failure):
-        return [item for part in value for item in part]
+        return [i for part in value for i in ([part] if isinstance(part, Failure) else part)]
     return value
 
 

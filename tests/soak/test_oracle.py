@@ -313,6 +313,16 @@ def test_what_follows_a_failure_fails_and_nothing_else() -> None:
     assert values[2] == Failure(is_cause=False)
 
 
+def test_elements_that_are_passed_a_failure_fail_each() -> None:
+    poisoned = replace(SHAPE.nodes[1], trouble="poison", troubled=1)
+    mapped = Node(3, NUMBERS, (Input(0, "mapped"), Input(2, "unmapped")))
+    of_failure = Node(4, NUMBERS, (Input(2, "mapped"),))
+    nodes = (SHAPE.nodes[0], poisoned, SHAPE.nodes[2], mapped, of_failure)
+    values = expected(Shape(nodes, fuse=True))
+    assert values[3] == [Failure(is_cause=False)] * 3
+    assert values[4] == Failure(is_cause=False)
+
+
 def test_the_report_has_counts_and_the_way_to_do_it_again(story: Story) -> None:
     story.add(START, 1, 0)
     found = Found(story.legs, story.effects, story.journals, story.values)
