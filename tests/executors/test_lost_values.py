@@ -29,9 +29,14 @@ def workers_named(*names: str) -> Iterator[DaskExecutor]:
     def options(name: str) -> dict[str, Any]:
         return {"nthreads": 1, "resources": {name: 1}, "silence_logs": 50, "dashboard": False}
 
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        # a cluster of this kind gives a worker up that does not start again soon
+        "distributed.deploy.lost-worker-timeout": "10m",
+    }
     no_dashboard = {"dashboard": False, "dashboard_address": ":0"}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask.config.set(settings),
         SpecCluster(
             scheduler={"cls": Scheduler, "options": no_dashboard},
             workers={name: {"cls": Nanny, "options": options(name)} for name in names},
@@ -41,7 +46,7 @@ def workers_named(*names: str) -> Iterator[DaskExecutor]:
         yield DaskExecutor(cluster.scheduler_address)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_a_value_that_dies_while_what_it_is_made_from_has_failed(journal: Journal) -> None:
     def processes(name: str) -> list[int]:
         lines = [line.split() for line in journal.lines()]
