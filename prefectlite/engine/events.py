@@ -82,6 +82,16 @@ class Lost:
 
 
 @dataclass(slots=True)
+class GoesOn:
+    """A submission stopped between two links, to be sent again from this one on at once."""
+
+    segment: int
+    element: int
+    attempt: int
+    link: int
+
+
+@dataclass(slots=True)
 class Confirmed:
     """The handlers of a mapped task have seen its `Expand`; `ended` where they ended the map."""
 
@@ -102,7 +112,7 @@ class Cancelled:
     """Nothing more is to be started."""
 
 
-Event = Started | Finished | Waiting | Deferred | Lost | Confirmed | TimerDue | Cancelled
+Event = Started | Finished | Waiting | Deferred | Lost | GoesOn | Confirmed | TimerDue | Cancelled
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from prefectlite.engine.events import Deferred, Event, Finished, Lost, Submit, Waiting
+from prefectlite.engine.events import Deferred, Event, Finished, GoesOn, Lost, Submit, Waiting
 from prefectlite.engine.plan import Plan, Segment
 
 
@@ -96,6 +96,8 @@ class Turnstile:
         self._together = together or _one
         self._used: dict[str | None, int] = {}
         self._units: dict[tuple[int, int], tuple[int, _Unit]] = {}
+        # those of runs that are submitted again at once
+        self._kept: dict[tuple[int, int], _Unit] = {}
         self._queues: dict[tuple[int, int], _Queue] = {}
 
     def take(self, submits: Iterable[Submit]) -> list[Submit]:
@@ -106,6 +108,11 @@ class Turnstile:
         """
         free: list[Submit] = []
         for submit in submits:
+            run = (submit.segment, submit.elements[0])
+            if run in self._kept:
+                self._units[run] = (submit.attempt, self._kept.pop(run))
+                free.append(submit)
+                continue
             queue = self._queue(submit.segment, submit.link)
             if queue.pools:
                 queue.waiting.extend((element, submit.attempt) for element in submit.elements)
@@ -114,14 +121,21 @@ class Turnstile:
         return free + self._admit()
 
     def over(self, event: Event) -> None:
-        """Note that a run is no longer with the executor, where an event says so."""
-        if not isinstance(event, (Finished, Waiting, Deferred, Lost)):
+        """Note that a run is no longer with the executor, where an event says so.
+
+        One that is submitted again at once keeps its place, unless it was one of a batch: those
+        that are tried alone would wait for others that hold a place until they are tried.
+        """
+        if not isinstance(event, (Finished, Waiting, Deferred, Lost, GoesOn)):
             return
         run = (event.segment, event.element)
         attempt, unit = self._units.get(run, (0, None))
         if unit is None or attempt != event.attempt:
             return
         del self._units[run]
+        if isinstance(event, (Lost, GoesOn)) and unit.left == 1:
+            self._kept[run] = unit
+            return
         unit.left -= 1
         if unit.left == 0:
             for pool in unit.pools:
@@ -164,7 +178,8 @@ class Turnstile:
 
     def check(self) -> None:
         """Raise AssertionError where a limit is passed, or the counts are wrong."""
-        units = {id(unit): unit for _, unit in self._units.values()}.values()
+        held = [*(unit for _, unit in self._units.values()), *self._kept.values()]
+        units = {id(unit): unit for unit in held}.values()
         counted = [pool for unit in units for pool in unit.pools]
         for pool, used in self._used.items():
             assert used == counted.count(pool), f"{pool!r}: {used} used, {counted.count(pool)} open"

@@ -253,9 +253,7 @@ class ElementRun:
         if record.reached == len(segment.tasks):
             record.summary = summarise(last, segment.measure)
         else:
-            # where it was to run one task only, the next is due
-            due = time.time() if last._finished else None
-            record.due = getattr(last, "start_timestamp", due)
+            record.due = getattr(last, "start_timestamp", None)
         return self._block(record), record
 
     def _run_links(

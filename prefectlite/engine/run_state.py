@@ -20,6 +20,7 @@ from prefectlite.engine.events import (
     Expand,
     Finish,
     Finished,
+    GoesOn,
     Instruction,
     Lost,
     Release,
@@ -137,7 +138,7 @@ class RunState:
             self._on_waiting(event)
         elif isinstance(event, Deferred):
             self._on_deferred(event)
-        elif isinstance(event, Lost):
+        elif isinstance(event, (Lost, GoesOn)):
             self._on_lost(event)
         elif isinstance(event, Confirmed):
             self._on_confirmed(event)
@@ -442,10 +443,12 @@ class RunState:
         if runs.waits[element] == 0:
             self._submit_again(runs, element)
 
-    def _on_lost(self, event: Lost) -> None:
+    def _on_lost(self, event: Lost | GoesOn) -> None:
         runs = self.runs[event.segment]
         if self._is_current(runs, event.element, event.attempt):
             self.active -= 1
+            if isinstance(event, GoesOn):
+                runs.links[event.element] = event.link
             self._submit_again(runs, event.element)
 
     # releasing

@@ -19,6 +19,7 @@ from prefectlite.engine.events import (
     Event,
     Expand,
     Finish,
+    GoesOn,
     Lost,
     Release,
     Started,
@@ -69,6 +70,17 @@ def test_a_fused_segment_goes_on_where_it_came_to_rest(machine: MakeMachine) -> 
     assert run(Started()) == [Submit(0, (0,))]
     run(Waiting(0, 0, 1, 2, due=3.0))
     assert run(TimerDue(0, 0)) == [Submit(0, (0,), link=2, attempt=2)]
+    assert run(done(0, attempt=2)) == [Finish()]
+
+
+@pytest.mark.parametrize("waits_for_timers", [True, False])
+def test_a_fused_segment_that_is_run_one_by_one_needs_no_timer(
+    machine: MakeMachine, waits_for_timers: bool
+) -> None:
+    run = machine(chain("a", "b", "c"), fuse=True, waits_for_timers=waits_for_timers)
+    run(Started())
+    assert run(GoesOn(0, 0, 1, 1)) == [Submit(0, (0,), link=1, attempt=2)]
+    assert run(GoesOn(0, 0, 1, 2)) == []
     assert run(done(0, attempt=2)) == [Finish()]
 
 

@@ -14,9 +14,11 @@ import dask
 import pytest
 
 from prefectlite import Flow, task
+from prefectlite.engine.flow_runner import FlowRunner
 from prefectlite.executors import DaskExecutor
 from tests.executors.conftest import Journal
 from tests.executors.scripts import wait_for
+from tests.executors.test_faults import two_workers
 
 LARGE = b"x" * 10_000
 
@@ -114,3 +116,35 @@ def test_a_value_that_dies_while_what_it_is_made_from_has_failed(journal: Journa
     assert [state.result[end].result for end in ends] == [2, 2]
     # too large to come to the driver before the end
     assert [state.result[each].result for each in kept] == [LARGE, LARGE]
+
+
+@task
+def deadly(x: int) -> int:
+    if x in (1, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+@task
+def add(x: int) -> int:
+    return x + 1
+
+
+@pytest.mark.parametrize("kind", ["processes", "dask"])
+def test_those_that_are_tried_alone_wait_for_no_place(kind: str) -> None:
+    with Flow("limited") as flow:
+        # two that kill their workers, for one place
+        made = deadly.map([0, 1, 2, 3])
+        end = add.map(made)
+    with two_workers(kind, allowed_failures=0) as executor:
+        state = flow.run(executor=executor, max_in_flight=1)
+        # a run that does not wait for retries still takes a chain to its end
+        once = FlowRunner(flow).run(executor=executor, return_tasks=[end])
+    assert state is not None
+    for states in (state.result[end].map_states, once.result[end].map_states):
+        assert [each.result if each.is_successful() else None for each in states] == [
+            1,
+            None,
+            None,
+            4,
+        ]

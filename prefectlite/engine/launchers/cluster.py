@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.core.task import annotations_of
-from prefectlite.engine.events import Deferred, Event, Finished, Release, Submit, Waiting
+from prefectlite.engine.events import Deferred, Event, Finished, GoesOn, Release, Submit, Waiting
 from prefectlite.engine.feeding import Picked
 from prefectlite.engine.launchers.batches import WINDOW, ElementQueue
 from prefectlite.engine.launchers.feeds import Feeds
@@ -389,7 +389,8 @@ class ClusterLauncher:
         if run not in self._flying or run_state.attempt(*run) != record.attempt:
             return ()
         self._flying.pop(run)
-        self._losses.answered(run, record.goes_on(self._plan.segments[run[0]]))
+        goes_on = record.goes_on(self._plan.segments[run[0]])
+        self._losses.answered(run, goes_on)
         handle = self._feeds.get(*run)
         self._silent.discard(run)
         if record.raised is not None:
@@ -405,6 +406,8 @@ class ClusterLauncher:
                 self._feeds.drop(record.segment, (record.element,))
             return [Finished(*run, record.attempt, (record.summary,))]
         self._previous[run] = handle
+        if goes_on:
+            return [GoesOn(*run, record.attempt, record.reached)]
         return [Waiting(*run, record.attempt, record.reached, record.due)]
 
     def _unloadable(self, record: RunRecord) -> ExecutorError:

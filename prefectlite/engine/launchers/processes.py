@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.engine.events import Event, Finished, Lost, Release, Submit, Waiting
+from prefectlite.engine.events import Event, Finished, GoesOn, Lost, Release, Submit, Waiting
 from prefectlite.engine.launchers.feeds import FlatPlaces, flat_places
 from prefectlite.engine.launchers.records import RecordKeeper
 from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
@@ -163,6 +163,8 @@ class ProcessLauncher:
         self._records.keep(record, None, None, block)
         if record.summary is not None:
             return [Finished(*run, submit.attempt, (record.summary,))]
+        if record.goes_on(self._plan.segments[run[0]]):
+            return [GoesOn(*run, submit.attempt, record.reached)]
         return [Waiting(*run, submit.attempt, record.reached, record.due)]
 
     def _fail(self, submit: Submit, element: int, link: int, error: Exception) -> Event:

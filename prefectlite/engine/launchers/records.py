@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
-from prefectlite.engine.events import Event, Finished, Waiting
+from prefectlite.engine.events import Event, Finished, GoesOn
 from prefectlite.engine.portable import RemoteResult, unpack_state
 from prefectlite.engine.remote import Block, LinkRecord, RunRecord
 from prefectlite.engine.state import Failed, Retrying, Running, State
@@ -129,7 +128,7 @@ class RecordKeeper:
         attempt = self._driver.run_state.attempt(segment, element)
         if link == len(chain.tasks) - 1:
             return state, Finished(segment, element, attempt, (summarise(state, chain.measure),))
-        return state, Waiting(segment, element, attempt, link + 1, time.time())
+        return state, GoesOn(segment, element, attempt, link + 1)
 
     def _failed(self, task: int, element: int, state: State) -> None:
         planned, reporter = self._plan.tasks[task], self._driver.reporter
