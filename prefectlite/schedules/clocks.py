@@ -13,15 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.schedules.cron import CronLine
-from prefectlite.schedules.moments import (
-    at_fixed_time,
-    at_wall_time,
-    has_fixed_offset,
-    moment,
-    pendulum_class,
-    utc_time,
-    wall_time,
-)
+from prefectlite.schedules.moments import WallClock, moment, utc_time, wall_time
 from prefectlite.schedules.rules import occurrences
 
 if TYPE_CHECKING:
@@ -33,6 +25,7 @@ __all__ = ["Clock", "ClockEvent", "CronClock", "DatesClock", "IntervalClock", "R
 # Intervals without a start date are counted from here.
 FIRST_START = (2019, 1, 1)
 ONE_SECOND = timedelta(seconds=1)
+TWO_DAYS = timedelta(days=2)
 # Prefect 1 asks a line of cron for no more at once.
 EVENTS_OF_CRON = 1000
 
@@ -147,8 +140,17 @@ class Clock:
     def _events(self, moments: Iterable[datetime]) -> Iterator[ClockEvent]:
         end, defaults, labels = self.end_date, self.parameter_defaults, self.labels
         try:
+            if end is None:
+                for at in moments:
+                    yield ClockEvent(at, defaults, labels)
+                return
+            near: datetime | None = None
             for at in moments:
-                if end is not None and at > end:
+                # Dates of one zone are compared as their clocks show them, which is fast, and
+                # right but for a day on which clocks are changed.
+                if near is None or at.tzinfo is not near.tzinfo:
+                    near = end.astimezone(at.tzinfo) - TWO_DAYS
+                if at >= near and at > end:
                     return
                 yield ClockEvent(at, defaults, labels)
         except OverflowError:
@@ -213,7 +215,6 @@ class IntervalClock(Clock):
         return self._events(self._moments(_after(after)))
 
     def _moments(self, after: DateTime) -> Iterator[datetime]:
-        make = pendulum_class()
         start = self.start_date
         if start is None:
             import pendulum
@@ -221,25 +222,32 @@ class IntervalClock(Clock):
             start = pendulum.datetime(*FIRST_START)
         zone = start.tzinfo
         assert zone is not None
+        clocks = WallClock(zone)
         interval = timedelta(seconds=self.interval.total_seconds())
+        begin = utc_time(start)
         # Counted by the time that has passed, as in Prefect 1. Where clocks have been set back
         # since the start and not forward again, the events of the first hour are missing; the
         # other way round, an event at `after` itself can be the first.
-        count = max(0, (utc_time(after) - utc_time(start)) // interval + 1)
-        fixed = has_fixed_offset(zone)
-        wall = wall_time(start)
-        begin = utc_time(start).replace(tzinfo=zone)
-        while True:
-            passed = interval * count
-            count += 1
-            if fixed:
-                at = at_fixed_time(zone, wall + passed, make)
-            elif passed.days:
-                at = at_wall_time(zone, wall + passed, make)
-            else:
-                at = at_fixed_time(zone, zone.fromutc(begin + passed), make)
+        passed = interval * max(0, (utc_time(after) - begin) // interval + 1)
+        while not passed.days:
+            at = clocks.when_utc(begin + passed)
             if at >= after:
                 yield at
+            passed += interval
+        wall, lower = wall_time(start) + passed, wall_time(after.astimezone(zone))
+        if not clocks.is_steady(lower):
+            # what clocks show does not tell what is later
+            lower += TWO_DAYS
+            while wall < lower:
+                at = clocks.at(wall)
+                if at >= after:
+                    yield at
+                wall += interval
+        if wall < lower:
+            wall += interval * -((wall - lower) // interval)
+        while True:
+            yield clocks.at(wall)
+            wall += interval
 
 
 class CronClock(Clock):

@@ -9,16 +9,15 @@ if TYPE_CHECKING:
     from pendulum import DateTime
 
 __all__ = [
-    "at_fixed_time",
-    "at_wall_time",
+    "WallClock",
     "has_fixed_offset",
     "moment",
-    "pendulum_class",
     "utc_time",
     "wall_time",
 ]
 
 NO_TIME = timedelta(0)
+FIRST_DAY, LAST_DAY = datetime.min.toordinal(), datetime.max.toordinal()
 
 
 def moment(value: Any, name: str = "A date and time") -> DateTime:
@@ -51,13 +50,6 @@ def moment(value: Any, name: str = "A date and time") -> DateTime:
     return found
 
 
-def pendulum_class() -> type[DateTime]:
-    """The class of the moments; its constructor makes one from its parts without a check."""
-    from pendulum import DateTime
-
-    return DateTime
-
-
 def wall_time(value: datetime) -> datetime:
     """What a clock on the wall of that place shows: a plain date and time without a zone."""
     return datetime(
@@ -83,41 +75,97 @@ def has_fixed_offset(zone: tzinfo) -> bool:
     return isinstance(zone, FixedTimezone | timezone) or str(zone) in ("UTC", "Etc/UTC", "GMT")
 
 
-def at_wall_time(zone: tzinfo, wall: datetime, make: type[DateTime]) -> DateTime:
-    """Return the moment at which clocks of a zone show a time.
-
-    A time that is shown twice means the second one. One that is never shown, because clocks were
-    set forward over it, means the moment as long after the change as it lies in the gap: with
-    clocks set from 2:00 to 3:00, 2:30 is 3:30.
+class WallClock:
+    """The clocks of one time zone: the moments at which they show given times.
 
     Args:
-        zone: the time zone.
-        wall: the time the clocks show, without a zone.
-        make: what :func:`pendulum_class` returned.
+        zone: one of pendulum's time zones.
     """
-    early = zone.utcoffset(wall.replace(tzinfo=zone)) or NO_TIME
-    late = zone.utcoffset(wall.replace(tzinfo=zone, fold=1)) or NO_TIME
-    if late > early:  # in a gap: before the change the offset was the smaller one
-        wall += late - early
-    return at_fixed_time(zone, wall.replace(fold=1), make)
 
+    def __init__(self, zone: tzinfo) -> None:
+        from pendulum import DateTime
 
-def at_fixed_time(zone: tzinfo, shown: datetime, make: type[DateTime]) -> DateTime:
-    """Return the moment at which clocks of a zone show a time that is not in a gap.
+        self._zone = zone
+        # its constructor makes one from its parts without a check
+        self._make = DateTime
+        self._is_fixed = has_fixed_offset(zone)
+        # the days last looked at, and what was found
+        self._from = self._to = 0
+        self._steady = True
 
-    Args:
-        zone: the time zone.
-        shown: the time the clocks show; ``fold`` says which one, where it is shown twice.
-        make: what :func:`pendulum_class` returned.
-    """
-    return make(
-        shown.year,
-        shown.month,
-        shown.day,
-        shown.hour,
-        shown.minute,
-        shown.second,
-        shown.microsecond,
-        zone,
-        fold=shown.fold,
-    )
+    def is_steady(self, wall: datetime) -> bool:
+        """Tell whether clocks are not set forward or back on a day, nor on the one before it.
+
+        Args:
+            wall: a time of that day.
+        """
+        if self._is_fixed:
+            return True
+        day = wall.toordinal()
+        if not self._from <= day <= self._to:
+            # No clocks have been changed twice within three days.
+            self._from, self._to = day, day + 1
+            self._steady = self._same(day - 1, day + 2)
+            if not self._steady:
+                self._to = day
+                self._steady = self._same(day - 1, day + 1)
+        return self._steady
+
+    def _same(self, first: int, last: int) -> bool:
+        before = datetime.fromordinal(max(first, FIRST_DAY))
+        after = datetime.fromordinal(min(last, LAST_DAY))
+        return self._zone.utcoffset(before) == self._zone.utcoffset(after)
+
+    def gap(self, wall: datetime) -> timedelta:
+        """How far clocks are set forward over a time; nothing if they show it.
+
+        Args:
+            wall: the time, without a zone.
+        """
+        early = self._zone.utcoffset(wall.replace(fold=0)) or NO_TIME
+        late = self._zone.utcoffset(wall.replace(fold=1)) or NO_TIME
+        # Before clocks are set forward the offset is the smaller one. Where they are set back the
+        # time is shown twice.
+        return max(late - early, NO_TIME)
+
+    def at(self, wall: datetime) -> DateTime:
+        """Return the moment at which the clocks show a time.
+
+        A time that is shown twice means the second one. One that is never shown, because clocks
+        were set forward over it, means the moment as long after the change as it lies in the gap:
+        with clocks set from 2:00 to 3:00, 2:30 is 3:30.
+
+        Args:
+            wall: the time, without a zone.
+        """
+        if not self.is_steady(wall):
+            wall += self.gap(wall)
+        return self.of(wall)
+
+    def of(self, wall: datetime, fold: int = 1) -> DateTime:
+        """Return the moment at which the clocks show a time that is in no gap.
+
+        Args:
+            wall: the time.
+            fold: which one is meant where it is shown twice, 0 or 1.
+        """
+        return self._make(
+            wall.year,
+            wall.month,
+            wall.day,
+            wall.hour,
+            wall.minute,
+            wall.second,
+            wall.microsecond,
+            self._zone,
+            fold=fold,
+        )
+
+    def when_utc(self, utc: datetime) -> DateTime:
+        """Return the moment at which clocks in UTC show a time.
+
+        Args:
+            utc: the time, without a zone.
+        """
+        shown = self._zone.fromutc(utc.replace(tzinfo=self._zone))
+        return self.of(shown, shown.fold)

@@ -128,11 +128,16 @@ class Schedule:
         Args:
             at: the event's time, not adjusted.
         """
-        return (
-            all(wanted(at) for wanted in self.filters)
-            and (not self.or_filters or any(wanted(at) for wanted in self.or_filters))
-            and not any(unwanted(at) for unwanted in self.not_filters)
-        )
+        for wanted in self.filters:
+            if not wanted(at):
+                return False
+        for unwanted in self.not_filters:
+            if unwanted(at):
+                return False
+        for wanted in self.or_filters:
+            if wanted(at):
+                return True
+        return not self.or_filters
 
     def adjusted(self, event: ClockEvent) -> ClockEvent:
         """Return an event as the adjustments have it.
