@@ -44,6 +44,11 @@ def on_removal(callback: Callable[[str], None]) -> None:
     _on_removal.append(callback)
 
 
+def has_more_to_run(worker: Any) -> bool:
+    """Whether a worker is at work, or will be at once."""
+    return bool(worker.state.executing or worker.state.ready)
+
+
 def this_worker() -> Any:
     """The worker whose task this thread runs."""
     return get_worker()

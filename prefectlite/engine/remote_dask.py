@@ -6,6 +6,7 @@ import copy
 import functools
 import pickle
 import threading
+import time
 from collections.abc import Awaitable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,10 +27,12 @@ from prefectlite.engine.state import State
 from prefectlite.engine.storage.credentials import take_over
 from prefectlite.engine.storage.files import folders_synced_later, sync_folders
 from prefectlite.engine.tree_reduce import reduce_part
-from prefectlite.executors.dask_worker import installed, this_worker
+from prefectlite.executors.dask_worker import has_more_to_run, installed, this_worker
 
-# records that nobody waits for are sent together, at the latest after this many seconds
-FLUSH_SECONDS = 0.02
+# records that nobody waits for are sent together, so many seconds after the first of them; later
+# while the worker has more to run, for each message costs the scheduler and the driver time too
+SOON_SECONDS = 0.02
+LATEST_SECONDS = 0.1
 
 
 def credentials_of(run: str) -> str:
@@ -52,6 +55,7 @@ def run_element(
     run: str,
     link: int = 0,
     attempt: int = 1,
+    urgent: bool = False,
     initial: Mapping[int, State] | None = None,
     literals: tuple[int, ...] = (),
     one_link: bool = False,
@@ -68,6 +72,7 @@ def run_element(
         run: The run's key.
         link: The position of the first task to run.
         attempt: The number of the submission.
+        urgent: Whether the driver waits for the end of this run, as where there are limits.
         initial: The states that tasks start from, by task index.
         literals: The known tasks whose states come as cells.
         one_link: Run the one task only, to find which of a chain it is that kills its worker.
@@ -94,7 +99,8 @@ def run_element(
             block, record = running.run(link, attempt, initial, one_link=one_link)
         except Exception as error:
             block, record = Block(), RunRecord(segment, element, attempt, link, raised=error)
-    outbox.post(run, [record], urgent=_is_urgent(shared, record), folders=folders)
+    urgent = urgent or _is_urgent(shared, record)
+    outbox.post(run, [record], urgent=urgent, folders=folders)
     return block
 
 
@@ -196,7 +202,9 @@ class Outbox:
         self._lock = threading.Lock()
         self._letters: dict[str, list[Any]] = {}
         self._folders: set[str] = set()
-        self._scheduled = False
+        # when the first of the letters was posted, and whether somebody will look after them
+        self._since = 0.0
+        self._is_looking = False
 
     def post(self, run: str, letter: Any, urgent: bool, folders: Collection[str] = ()) -> None:
         """Send a letter to the driver of a run; at once if it is urgent, else soon.
@@ -208,23 +216,33 @@ class Outbox:
             folders: Where it tells of new files: the disk is told of them first, of those of many
                 letters at a time.
         """
+        loop = self._worker.loop
         with self._lock:
+            if not self._letters:
+                self._since = time.monotonic()
             self._letters.setdefault(run, []).append(letter)
             self._folders.update(folders)
-            if self._scheduled and not urgent:
+            if not urgent:
+                if not self._is_looking:
+                    self._is_looking = True
+                    loop.add_callback(loop.call_later, SOON_SECONDS, self._look)
                 return
-            self._scheduled = True
-        loop = self._worker.loop
-        if urgent:
-            loop.add_callback(self._flush)
-        else:
-            loop.add_callback(loop.call_later, FLUSH_SECONDS, self._flush)
+        loop.add_callback(self._flush)
+
+    def _look(self) -> Awaitable[None] | None:
+        """Send what there is, unless the worker is busy and there will be more soon."""
+        with self._lock:
+            waits = time.monotonic() - self._since < LATEST_SECONDS
+            if self._letters and waits and has_more_to_run(self._worker):
+                self._worker.loop.call_later(SOON_SECONDS, self._look)
+                return None
+            self._is_looking = False
+        return self._flush()
 
     def _flush(self) -> Awaitable[None] | None:
         with self._lock:
             letters, self._letters = self._letters, {}
             folders, self._folders = self._folders, set()
-            self._scheduled = False
         if folders:
             return self._send_after_sync(letters, folders)
         self._send(letters)

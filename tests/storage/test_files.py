@@ -6,12 +6,13 @@ import asyncio
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tornado.ioloop import IOLoop
 
-from prefectlite.engine.remote_dask import Outbox
+from prefectlite.engine.remote_dask import SOON_SECONDS, Outbox
 from prefectlite.engine.storage.files import folders_synced_later, sync_folders, write_file
 
 
@@ -72,10 +73,36 @@ class _Worker:
 
     def __init__(self, order: list[Any]) -> None:
         self.loop = IOLoop.current()
+        self.state = SimpleNamespace(executing=set(), ready=set())
         self._order = order
 
     def log_event(self, run: str, message: bytes) -> None:
         self._order.append(pickle.loads(message)[1])
+
+
+def test_a_busy_worker_sends_more_at_a_time() -> None:
+    order: list[Any] = []
+
+    async def send() -> None:
+        worker = _Worker(order)
+        worker.state.executing.add("one")
+        outbox = Outbox(worker)
+        for letter in "abc":
+            outbox.post("run", letter, urgent=False)
+            await asyncio.sleep(SOON_SECONDS * 1.2)
+        outbox.post("run", "d", urgent=False)
+        worker.state.executing.clear()
+        while sum(map(len, order)) < 4:
+            await asyncio.sleep(0.005)
+        outbox.post("run", "e", urgent=False)
+        outbox.post("run", "f", urgent=True)
+        while sum(map(len, order)) < 6:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(send(), 20))
+    assert order[-1] == ["e", "f"]
+    # a slow machine may be late, and send some of them before
+    assert [letter for letters in order[:-1] for letter in letters] == list("abcd")
 
 
 def test_a_driver_hears_of_a_file_when_its_folder_is_on_the_disk(

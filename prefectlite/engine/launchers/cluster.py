@@ -212,6 +212,8 @@ class ClusterLauncher:
         columns: list[Sequence[Any]] = [*numbers, *self._feeds.columns(segment, elements)]
         shared: dict[str, Any] = {"run": self.key}
         self._tell_of_elements(segment, elements, shared)
+        if segment.index in self._driver.limited:
+            shared["urgent"] = True
         literals = self._literals_of(segment)
         if literals:
             shared["literals"] = tuple(literals)
