@@ -96,6 +96,12 @@ class RemoteResult(Result):
         return f"<{type(self).__name__}: {self.location or 'left on the cluster'}>"
 
 
+def is_here(state: State) -> bool:
+    """Whether a state has its value with it, or the location to read it from."""
+    held = state._held
+    return not isinstance(held, RemoteResult) or held.location is not None
+
+
 def dumps(value: Any) -> bytes:
     """Pickle a value, with cloudpickle where plain pickle cannot.
 

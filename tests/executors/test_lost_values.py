@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dask
@@ -148,3 +149,32 @@ def test_those_that_are_tried_alone_wait_for_no_place(kind: str) -> None:
             None,
             4,
         ]
+
+
+def test_a_value_whose_task_fails_at_first_when_it_is_made_again(journal: Journal) -> None:
+    @task(tags=["dask-resource:A=1"], max_retries=3, retry_delay=timedelta(seconds=0.1))
+    def source() -> bytes:
+        journal.write(os.getpid())
+        if len(journal.lines()) in (2, 3):
+            raise ValueError("only when it is made again")
+        return LARGE
+
+    @task(tags=["dask-resource:B=1"])
+    def kills() -> None:
+        wait_for(lambda: len(journal.lines()) == 1)
+        time.sleep(0.5)
+        os.kill(int(journal.lines()[0]), signal.SIGKILL)
+        time.sleep(0.5)
+
+    @task(tags=["dask-resource:B=1"])
+    def after(x: bytes) -> int:
+        return len(x)
+
+    with Flow("unfinished", fuse=False) as flow:
+        end = after(source(), upstream_tasks=[kills()])
+    with workers_named("A", "B") as executor:
+        state = flow.run(executor=executor)
+    assert state is not None
+    assert state.is_successful(), state.message
+    assert state.result[end].result == len(LARGE)
+    assert len(journal.lines()) >= 4

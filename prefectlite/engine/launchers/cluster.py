@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefectlite.core.task import annotations_of
-from prefectlite.engine.events import Deferred, Event, Finished, GoesOn, Release, Submit, Waiting
+from prefectlite.engine.events import Event, Finished, GoesOn, Release, Submit, Waiting
 from prefectlite.engine.feeding import Picked
 from prefectlite.engine.launchers.batches import WINDOW, ElementQueue
 from prefectlite.engine.launchers.feeds import Feeds
@@ -23,7 +23,7 @@ from prefectlite.engine.launchers.losses import Losses
 from prefectlite.engine.launchers.records import RecordKeeper
 from prefectlite.engine.launchers.shipping import explain_unloadable, pack_run
 from prefectlite.engine.plan import Segment
-from prefectlite.engine.portable import RemoteResult, size_of
+from prefectlite.engine.portable import RemoteResult, is_here, size_of
 from prefectlite.engine.remote import Block, RunRecord
 from prefectlite.engine.remote_dask import credentials_of, identity, run_batch, run_element
 from prefectlite.engine.state import State
@@ -255,12 +255,13 @@ class ClusterLauncher:
             shared["claims"] = True
 
     def _before(self, segment: Segment, element: int, link: int) -> Any:
-        """What carries the states before the link that a run goes on from."""
+        """What carries the state before the link that a run goes on from: here, or elsewhere."""
+        before = segment.tasks[link - 1]
+        state = self._driver.states.get(before, element)
         handle = self._previous.get((segment.index, element))
-        if handle is None:
-            before = segment.tasks[link - 1]
-            handle = (Block(None, {before: self._driver.states.get(before, element)}), None)
-        return handle
+        if handle is not None and not is_here(state):
+            return handle
+        return Block(None, {before: state}), None
 
     def _send_rows(
         self,
@@ -389,6 +390,7 @@ class ClusterLauncher:
         run = (record.segment, record.element)
         run_state = self._driver.run_state
         if run not in self._flying or run_state.attempt(*run) != record.attempt:
+            self._losses.came_late(record)
             return ()
         self._flying.pop(run)
         goes_on = record.goes_on(self._plan.segments[run[0]])
@@ -400,14 +402,15 @@ class ClusterLauncher:
         if record.unloadable is not None:
             return [self._fail(run, record.reached, self._unloadable(record))]
         if record.deferred:
-            return [Deferred(*run, record.attempt, record.reached)]
+            return self._losses.met_unfinished(run, record.reached)
         self._records.keep(record, handle, worker)
         if record.summary is not None:
             if record.segment in self._kept:
                 # from here on the value comes from the driver, whatever happens to the worker
                 self._feeds.drop(record.segment, (record.element,))
             return [Finished(*run, record.attempt, (record.summary,))]
-        self._previous[run] = handle
+        if record.reached:
+            self._previous[run] = handle
         if goes_on:
             return [GoesOn(*run, record.attempt, record.reached)]
         return [Waiting(*run, record.attempt, record.reached, record.due)]
@@ -467,6 +470,7 @@ class ClusterLauncher:
                 events.extend(self._is_lost(run, future))
         self._silent = silent
         events.extend(self._losses.next_trial())
+        events.extend(self._losses.next_tries())
         self._losses.retry_the_bereft()
         self._losses.free_the_stuck(now - self._heard)
         return events

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from prefectlite.engine.events import Deferred, Event, Lost
 from prefectlite.engine.launchers.feeds import Feeds
+from prefectlite.engine.portable import is_here
+from prefectlite.engine.remote import Block, RunRecord
 from prefectlite.engine.run_state import DONE, RunState
 from prefectlite.exceptions import ExecutorError, WorkerLostError
 from prefectlite.executors.dask import LOST
@@ -29,6 +31,8 @@ Flying = dict[Run, "Future[Any]"]
 MOST_LOST = 3
 # how often a value of a run that had answered is made again by hand
 MOST_FREED = 10
+# how often a run is sent again for an upstream that had finished, and has not when it is made again
+MOST_MET = 50
 # after what silence it is looked for what holds runs up, and how long at most until the next look
 LOOK_SECONDS = 2.0
 LONGEST_SECONDS = 30.0
@@ -67,6 +71,8 @@ class Losses:
         self._bereft: Flying = {}
         self._next_look = LOOK_SECONDS
         self._freed: Counter[Any] = Counter()
+        self._met_unfinished: Counter[Run] = Counter()
+        self._next_tries: list[Event] = []
 
     @property
     def _run_state(self) -> RunState:
@@ -122,6 +128,57 @@ class Losses:
         self._feeds.drop(run[0], (run[1],))
         return Deferred(*run, self._run_state.attempt(*run), self._run_state.link(*run))
 
+    def met_unfinished(self, run: Run, link: int) -> Sequence[Event]:
+        """A run met an upstream that is not finished: it waits for it, or for it to be made again.
+
+        Args:
+            run: The segment and element; no longer flying.
+            link: Where it is to go on.
+        """
+        event = Deferred(*run, self._run_state.attempt(*run), link)
+        if not self._upstreams_are_done(run):
+            return [event]
+        # it has finished meanwhile; or it had, and did not when its value was made again
+        self._met_unfinished[run] += 1
+        if self._met_unfinished[run] == 1:
+            return [event]
+        if self._met_unfinished[run] <= MOST_MET:
+            self._next_tries.append(event)
+            return []
+        error = ExecutorError(
+            f"Task {self._name(run, link)!r} was given up: a value that it needs was lost with its "
+            "worker, and the task that makes it did not finish when it was run again. Give that "
+            "task a result= or a target=, then its value is not lost."
+        )
+        return [self._give_up(run, link, error)]
+
+    def came_late(self, record: RunRecord) -> None:
+        """An answer that nobody waits for: of an attempt that was given up, or made again.
+
+        A run that had finished may come to Retrying when its value is made again. Those that need
+        the value wait for it, so it is made once more.
+        """
+        run = (record.segment, record.element)
+        runs = self._run_state.runs[record.segment]
+        if record.summary is not None or self._run_state.attempt(*run) != record.attempt:
+            return
+        if runs.status[record.element] != DONE:
+            return
+        handle, _ = self._feeds.get(*run)
+        if isinstance(handle, Block):
+            return
+        if is_here(self._driver.states.get(self._plan.segments[record.segment].tail, run[1])):
+            self._feeds.drop(record.segment, (record.element,))
+            return
+        self._freed[run] += 1
+        if self._freed[run] <= MOST_FREED:
+            self._executor.retry([handle])
+
+    def next_tries(self) -> Sequence[Event]:
+        """Send those again that met an upstream which is being made again."""
+        tries, self._next_tries = self._next_tries, []
+        return tries
+
     def next_trial(self) -> Sequence[Event]:
         """Send one suspect again while no other is on its way."""
         if self._on_trial is not None or not self._suspects:
@@ -171,10 +228,13 @@ class Losses:
             for other in self._run_state.direct_upstreams(*run)
         )
 
-    def _explain(self, run: Run, error: BaseException | None) -> Exception:
+    def _name(self, run: Run, link: int) -> str:
         segment = self._plan.segments[run[0]]
-        planned = self._plan.tasks[segment.tasks[self._run_state.link(*run)]]
-        name = planned.run_name(run[1] if segment.mapped else None)
+        planned = self._plan.tasks[segment.tasks[link]]
+        return planned.run_name(run[1] if segment.mapped else None)
+
+    def _explain(self, run: Run, error: BaseException | None) -> Exception:
+        name = self._name(run, self._run_state.link(*run))
         if type(error).__name__ == "KilledWorker":
             return WorkerLostError(
                 f"Task {name!r} was given up: each worker that ran it died ({error}). It ran out "
