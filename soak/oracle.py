@@ -218,15 +218,34 @@ def _value(
 # what finished and was stored is not run again
 
 
+def _moved(case: Case, found: Found) -> set[int]:
+    """The maps whose elements had other indexes in a run before the last one.
+
+    A list that fails is one item of the flattened list, and as many as it has when it succeeds.
+    """
+    names = {node.number: node.name for node in case.shape.nodes}
+    moved: set[int] = set()
+    for leg in found.legs[:-1]:
+        tasks = {} if leg.outcome is None else leg.outcome["tasks"]
+        for node in case.shape.nodes:
+            for each in node.inputs:
+                told = tasks.get(names[each.upstream], {}).get("elements", ())
+                fails = any(element["state"] not in GOOD_STATES for element in told)
+                by_element = node.mapped and each.how in ("mapped", "flattened")
+                if (each.how == "flattened" and fails) or (by_element and each.upstream in moved):
+                    moved.add(node.number)
+    return moved
+
+
 def _repeats(case: Case, found: Found) -> Iterator[Problem]:
-    begins = _begin_of_runs(found)
+    begins, moved = _begin_of_runs(found), _moved(case, found)
     stored: dict[tuple[int, int], list[Effect]] = {}
     for effect in found.effects:
         run = (effect.task, effect.index)
         if effect.what == STORED:
             stored.setdefault(run, []).append(effect)
         elif effect.what == START:
-            for before in stored.get(run, ()):
+            for before in stored.get(run, ()) if effect.task not in moved else ():
                 # what a worker of a killed driver stores while the next driver looks for results
                 # is stored too late for that
                 if before.run == effect.run or before.when < begins[effect.run]:
@@ -272,7 +291,7 @@ def _journals(case: Case, found: Found) -> Iterator[Problem]:
 
 
 def _files(case: Case, found: Found) -> Iterator[Problem]:
-    values = expected(case.shape)
+    values, moved = expected(case.shape), _moved(case, found)
     nodes = {node.number: node for node in case.shape.nodes}
     for (place, location), value in found.values.items():
         owner = whose(location)
@@ -283,6 +302,8 @@ def _files(case: Case, found: Found) -> Iterator[Problem]:
             continue
         if isinstance(value, Exception):
             yield Problem(TORN, f"{location} ({place}): {value}")
+            continue
+        if owner[0] in moved:
             continue
         right = values[owner[0]]
         if nodes[owner[0]].mapped and isinstance(right, list):
