@@ -30,6 +30,8 @@ _PICKLE_SEAL = re.compile(rb"\nprefectlite-crc32:([0-9a-f]{8})\n\Z")
 _JSON_SEAL = re.compile(rb"\n([ \t]{32})\n\Z")
 _JSON_SEAL_REMAINS = re.compile(rb"\n[ \t]{1,32}\Z")
 _LONGEST_SEAL = 64
+_PICKLE_SEAL_BEGINS = b"\nprefectlite-crc32:"
+_PICKLE_SEAL_BYTES = len(_PICKLE_SEAL_BEGINS) + 9
 
 
 class DamagedResult(ValueError):
@@ -118,6 +120,10 @@ def check_seal(serializer: Serializer, data: bytes) -> None:
     if format_name is None:
         return
     is_pickle = format_name.endswith("pickle")
+    if is_pickle and data[-_PICKLE_SEAL_BYTES:-9] == _PICKLE_SEAL_BEGINS:
+        body = memoryview(data)[:-_PICKLE_SEAL_BYTES]
+        if data[-9:] == b"%08x\n" % _checksum(format_name, body):
+            return
     damage = DamagedPickle if is_pickle else DamagedResult
     if not data:
         raise EmptyPickle("it is empty") if is_pickle else DamagedResult("it is empty")

@@ -27,6 +27,7 @@ from prefectlite.exceptions import (
     StoreUnreachableError,
     UnknownTemplateKeyError,
 )
+from prefectlite.triggers import all_successful
 from prefectlite.utilities.context import context
 from prefectlite.utilities.logging import get_logger
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from prefectlite.core.task import Task
     from prefectlite.engine.plan import PlannedTask
     from prefectlite.engine.result import Result
-    from prefectlite.engine.task_run import TaskRun
+    from prefectlite.engine.task_run import RunScope, TaskRun
 
 HASHES = ("inputs_hash", "code_hash")
 # so much is read ahead of the elements that need it: many small values, or a few large ones
@@ -235,11 +236,13 @@ def _look(run: TaskRun, result: Result, location: str) -> State | None:
     return _cached(run, location, read)
 
 
-def _cached(run: TaskRun, location: str, read: Result) -> State:
+def _cached(
+    run: TaskRun, location: str, read: Result, parameters: dict[str, Any] | None = None
+) -> State:
     state = Cached(
         f"Result found at task target {location}",
         result=read,
-        cached_parameters=context.get("parameters", {}),
+        cached_parameters=context.get("parameters", {}) if parameters is None else parameters,
     )
     inputs = run.inputs
     if run.scope.leaves_process:
@@ -259,6 +262,50 @@ def _unreadable(run: TaskRun, error: Exception) -> State | None:
             error,
         )
     return None
+
+
+def shelf_with(scope: RunScope, planned: PlannedTask, element: int | None) -> Shelf | None:
+    """The shelf on which a small value of an element was found that will be its value.
+
+    Args:
+        scope: What the run shares.
+        planned: The task.
+        element: The element; None where the task is not mapped.
+
+    Returns:
+        The shelf; None where there is no such value, or where somebody else is to be asked or told
+        before it counts: a trigger, handlers, a function that names the task run.
+    """
+    book, task = scope.book, planned.task
+    if book is None or element is None:
+        return None
+    shelf = book.shelf(planned.index)
+    if shelf is None or not shelf.has_small(element) or shelf.conflict_of(element) is not None:
+        return None
+    if task.state_handlers or scope.runner_handlers or task.task_run_name is not None:
+        return None
+    return shelf if task.trigger is all_successful else None
+
+
+def take_found(run: TaskRun, shelf: Shelf) -> State | None:
+    """The Cached state of an element whose small value is on its shelf; None if it is damaged.
+
+    Args:
+        run: The element's run, with its inputs.
+        shelf: The shelf.
+    """
+    element = run.map_index
+    assert element is not None
+    data = shelf.take(element)
+    if isinstance(data, Exception):
+        return None
+    location = shelf.locations[element]
+    try:
+        read = shelf.result.opened(location, data)
+    except ResultReadError:
+        # is read again, to be told of
+        return None
+    return _cached(run, location, read, run.scope.base_context.get("parameters", {}))
 
 
 def _look_on_shelf(run: TaskRun, result: Result, shelf: Shelf) -> State | None:

@@ -46,6 +46,8 @@ from prefectlite.engine.targets import (
     TargetBook,
     check_target,
     failed_unexpectedly,
+    shelf_with,
+    take_found,
     template_values,
 )
 from prefectlite.engine.upstream import input_value
@@ -188,6 +190,8 @@ def _run_round(run: TaskRun) -> None:
     state = run.state
     if not state._pending and not isinstance(state, Cached):
         return
+    if run.scope.book is not None and _find_at_once(run):
+        return
     saved = context.push(_context_values(run))
     try:
         for step in _STEPS:
@@ -207,6 +211,30 @@ def _run_round(run: TaskRun) -> None:
             _change(run, again)
     finally:
         context.pop(saved)
+
+
+def _find_at_once(run: TaskRun) -> bool:
+    """Come to Cached without more, where all there is to do is to read what was found.
+
+    No code of the user runs then, so no context is made for it.
+    """
+    scope, planned, state = run.scope, run.planned, run.state
+    shelf = shelf_with(scope, planned, run.map_index)
+    if shelf is None or run.run_count > 1 or run.is_shifted:
+        return False
+    if type(state) is not Pending or state._context is not None:
+        return False
+    if not all(type(upstream) in _READY for upstream in run.upstream):
+        return False
+    try:
+        _take_inputs(run)
+        found = take_found(run, shelf)
+    except Exception:
+        # the steps meet it too, and tell of it
+        return False
+    if found is not None:
+        _change(run, found)
+    return found is not None
 
 
 def _context_values(run: TaskRun) -> dict[str, Any]:
@@ -485,6 +513,8 @@ _STEPS = (
     _retry,
 )
 
+# states whose value is there, and which no task run is skipped for
+_READY = frozenset({Success, Cached})
 # values that a Success holds as they are, not inside a Result that may have to be read first
 _PLAIN = frozenset({int, float, str, bytes, bool, list, tuple, dict, set})
 

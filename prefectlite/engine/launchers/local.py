@@ -8,9 +8,9 @@ from prefectlite.engine.events import Event, Submit
 from prefectlite.engine.plan import PlannedTask
 from prefectlite.engine.segment_run import outcome, run_segment
 from prefectlite.engine.state import State
+from prefectlite.engine.targets import shelf_with
 from prefectlite.engine.task_run import TaskRun
 from prefectlite.engine.usage import begun, used
-from prefectlite.triggers import all_successful
 
 if TYPE_CHECKING:
     from prefectlite.engine.driver import Driver
@@ -68,17 +68,7 @@ class LocalRuns:
     def _is_read_only(self, planned: PlannedTask, map_index: int | None) -> bool:
         """Whether all there is to do is to read a small value: nothing that a user waits for."""
         scope = self._driver.scope
-        if map_index is None or scope.book is None or scope.runner_handlers:
-            return False
-        shelf = scope.book.shelf(planned.index)
-        if shelf is None or not shelf.has_small(map_index):
-            return False
-        task = planned.task
-        return (
-            not task.state_handlers
-            and task.trigger is all_successful
-            and not callable(task.task_run_name)
-        )
+        return scope.book is not None and shelf_with(scope, planned, map_index) is not None
 
     def _again(self, run: TaskRun, state: State) -> None:
         self._reporter.again(run.planned, run.map_index, state)

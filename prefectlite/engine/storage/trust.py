@@ -56,7 +56,7 @@ def check_trust(
     """
     if not hasattr(os, "geteuid"):
         return
-    name = os.path.dirname(path) or "."
+    name = path.rpartition(os.sep)[0] or (os.sep if path.startswith(os.sep) else os.curdir)
     folders = {} if folders is None else folders
     if name not in folders:
         try:
