@@ -135,12 +135,14 @@ class Work(Task):
         return value
 
     def _hang(self) -> None:
+        left = HANG_SECONDS
         if self.node.blocked:
             time.sleep(HANG_SECONDS)
-            return
-        end = time.monotonic() + HANG_SECONDS
-        while time.monotonic() < end:
+            left = 1.0
+        # by turns, not by the clock: a process that is frozen has to be told first that time is up
+        while left > 0:
             time.sleep(0.01)
+            left -= 0.01
 
     def _be_in_trouble(self) -> None:
         if self.node.trouble == "poison":
