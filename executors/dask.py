@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import dask.config
 import distributed
@@ -26,7 +26,9 @@ from distributed.versions import VersionMismatchWarning
 
 from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError, SchedulerLostError
 from prefectlite.executors.base import Executor, Kind
+from prefectlite.executors.dask_calls import begin, put_on_workers, take_off_workers
 from prefectlite.executors.dask_encryption import check_encryption
+from prefectlite.executors.dask_resources import resources_of
 from prefectlite.executors.dask_scheduler import (
     for_any_scheduler,
     forget_topic,
@@ -354,21 +356,19 @@ class DaskExecutor(Executor):
         """
         try:
             with self._noticing_loss():
-                self._client.register_plugin(Luggage(name, payload), name=name)
+                put_on_workers(self._client, Luggage(name, payload))
         except SchedulerLostError:
             raise
         except Exception as error:
             raise ExecutorError(
-                f"The workers of {self._client.scheduler_info()['address']} cannot be prepared for "
-                f"the run: {error!r}. Install this version of prefectlite on every worker."
+                f"The workers of {self.place()} cannot be prepared for the run: {error!r}. "
+                "Install this version of prefectlite on every worker."
             ) from error
 
     def uninstall(self, name: str) -> None:
-        """Take a payload off the workers, where they are still there."""
+        """Take a payload off the workers, where they are still there and answer."""
         if self._client.status == "running":
-            # a worker that is leaving takes its payload along, one that just joined has none yet
-            with suppress(OSError, asyncio.TimeoutError, KeyError):
-                self._client.unregister_worker_plugin(name)
+            take_off_workers(self._client, name)
 
     def listen(self, topic: str, callback: Callable[[Any], None]) -> None:
         """Have a function called with each message workers send under a topic, from any thread."""
@@ -457,11 +457,9 @@ class DaskExecutor(Executor):
 
     def _gathered(self, futures: Any, errors: str) -> Any:
         """Values; what got lost in the meantime, and Dask leaves alone, is made again."""
-        client, loop = self._client, cast("Any", self._client.loop)
+        client = self._client
         with self._noticing_loss():
-            gathering = asyncio.run_coroutine_threadsafe(
-                client.gather(futures, errors=errors, asynchronous=True), loop.asyncio_loop
-            )
+            gathering = begin(client, lambda: client.gather(futures, errors=errors))
             try:
                 while True:
                     with suppress(concurrent.futures.TimeoutError):
@@ -597,22 +595,3 @@ async def _end_workers(cluster: Any) -> None:
 def _full_name(cluster_class: Any) -> str:
     module = getattr(cluster_class, "__module__", "")
     return f"{module}.{getattr(cluster_class, '__qualname__', cluster_class)}"
-
-
-def resources_of(tags: Iterable[str] | None) -> dict[str, float] | None:
-    """The resources that tags of the form `dask-resource:GPU=1` ask for.
-
-    Raises:
-        ValueError: A tag has no number.
-    """
-    found = {}
-    for tag in tags or ():
-        if tag.startswith("dask-resource:"):
-            name, _, amount = tag.removeprefix("dask-resource:").partition("=")
-            try:
-                found[name] = float(amount)
-            except ValueError:
-                raise ValueError(
-                    f"The tag {tag!r} names no amount: write it as dask-resource:GPU=1."
-                ) from None
-    return found or None

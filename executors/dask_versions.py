@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefectlite._version import __version__
 from prefectlite.exceptions import ExecutorError
+from prefectlite.executors.dask_calls import answer_of
 from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def check_versions(client: Client) -> None:
             is sent to it could not be loaded, or would be taken for something else.
     """
     try:
-        found: Any = client.get_versions(check=False, packages=["prefectlite"])
+        found: Any = answer_of(
+            client, lambda: client.get_versions(check=False, packages=["prefectlite"])
+        )
     except (OSError, asyncio.TimeoutError):
         # one that is leaving; a run finds out by itself
         return

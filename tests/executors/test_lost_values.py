@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -16,10 +17,10 @@ import pytest
 
 from prefectlite import Flow, task
 from prefectlite.engine.flow_runner import FlowRunner
-from prefectlite.executors import DaskExecutor
+from prefectlite.executors import DaskExecutor, dask_calls
 from tests.executors.conftest import Journal
 from tests.executors.scripts import wait_for
-from tests.executors.test_faults import two_workers
+from tests.executors.test_faults import small_cluster, two_workers
 
 LARGE = b"x" * 10_000
 
@@ -178,3 +179,39 @@ def test_a_value_whose_task_fails_at_first_when_it_is_made_again(journal: Journa
     assert state.is_successful(), state.message
     assert state.result[end].result == len(LARGE)
     assert len(journal.lines()) >= 4
+
+
+def test_a_run_ends_and_the_next_begins_beside_a_frozen_worker(
+    records: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @task
+    def process(x: int) -> int:
+        time.sleep(0.3)
+        return os.getpid()
+
+    @task
+    def freeze(found: list[int]) -> int:
+        # what the other has to tell is on its way
+        time.sleep(0.5)
+        other = next(each for each in found if each != os.getpid())
+        os.kill(other, signal.SIGSTOP)
+        return other
+
+    with Flow("freezes") as flow:
+        frozen = freeze(process.map([1, 2, 3, 4]))
+    with Flow("next") as following:
+        end = add.map([1, 2])
+    monkeypatch.setattr(dask_calls, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(dask_calls, "END_SECONDS", 0.5)
+    with small_cluster() as executor:
+        state = flow.run(executor=executor)
+        assert state is not None
+        assert state.is_successful(), state.message
+        thaw = threading.Timer(2.0, os.kill, (state.result[frozen].result, signal.SIGCONT))
+        thaw.start()
+        state = following.run(executor=executor)
+        thaw.join()
+    assert state is not None
+    assert state.result[end].result == [2, 3]
+    told = [r.getMessage() for r in records if r.levelno == logging.WARNING]
+    assert len([each for each in told if "does not answer" in each]) == 1

@@ -28,7 +28,8 @@ from prefectlite.engine.remote import Block, RunRecord
 from prefectlite.engine.remote_dask import credentials_of, identity, run_batch, run_element
 from prefectlite.engine.state import State
 from prefectlite.exceptions import ExecutorError, SchedulerLostError
-from prefectlite.executors.dask import LOST, resources_of
+from prefectlite.executors.dask import LOST
+from prefectlite.executors.dask_resources import resources_of
 from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
