@@ -281,17 +281,17 @@ def update_with_another_flow(p: Any) -> Any:
 
 @case
 def update_with_parameters(p: Any) -> Any:
-    def make(name: str) -> Any:
+    def make(name: str, default: int) -> Any:
         with p.Flow("f") as flow:
-            _task(p, name)(p.Parameter("q", default=1))
+            _task(p, name)(p.Parameter("q", default=default))
         return flow
 
-    merged = make("a")
-    merged.update(make("b"), merge_parameters=True)
+    merged = make("a", 1)
+    merged.update(make("b", 2), merge_parameters=True)
     return [
-        raises(make("a").update, make("b")).get("raised"),
+        raises(make("a", 1).update, make("b", 2)).get("raised"),
         _edges(merged),
-        len(merged.parameters()),
+        [parameter.default for parameter in merged.parameters()],
     ]
 
 

@@ -201,6 +201,22 @@ def loop_with_retry_in_between(p: Any, run: Any) -> Any:
 
 
 @case
+def each_round_of_a_loop_has_its_retries(p: Any, run: Any) -> Any:
+    def loop() -> Any:
+        count = p.context.get("task_loop_count", 1)
+        run.note("run", count, p.context.task_run_count)
+        if p.context.task_run_count == 1:
+            raise ValueError(f"once in {count}")
+        if count < 3:
+            raise p.engine.signals.LOOP(result=count)
+        return "done"
+
+    with p.Flow("f") as flow:
+        p.task(loop, max_retries=1, retry_delay=timedelta(0))()
+    return [run(flow), run.notes]
+
+
+@case
 def mapped_loop(p: Any, run: Any) -> Any:
     def loop(x: int) -> Any:
         count = p.context.get("task_loop_count", 1)

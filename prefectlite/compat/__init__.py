@@ -77,6 +77,7 @@ def install(settings: bool | None = None) -> None:
     import prefectlite
     from prefectlite.compat.finder import AliasFinder
     from prefectlite.compat.flows import adapt_flow
+    from prefectlite.compat.loggers import alias_loggers
 
     wanted = os.environ.get(SETTINGS_VARIABLE) == "1" if settings is None else settings
     _finder = AliasFinder(_read_settings if wanted else _take_defaults)
@@ -87,6 +88,7 @@ def install(settings: bool | None = None) -> None:
         os.environ[SETTINGS_VARIABLE] = "1"
     _own_version, prefectlite.__version__ = prefectlite.__version__, PREFECT_VERSION
     adapt_flow()
+    alias_loggers()
 
 
 def join() -> None:
@@ -106,6 +108,7 @@ def uninstall() -> None:
         return
     import prefectlite
     from prefectlite.compat.flows import restore_flow
+    from prefectlite.compat.loggers import restore_loggers
     from prefectlite.compat.settings import restore_defaults
 
     sys.meta_path.remove(_finder)
@@ -118,6 +121,7 @@ def uninstall() -> None:
     os.environ.pop(SETTINGS_VARIABLE, None)
     prefectlite.__version__ = _own_version
     restore_flow()
+    restore_loggers()
 
 
 def _show_children() -> None:

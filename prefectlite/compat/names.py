@@ -142,6 +142,8 @@ MOVED: dict[str, str] = {
 
 # Names that modules of Prefect have besides their own, and that people import from there.
 REEXPORTED: dict[str, str] = {
+    "executors.dask.LocalDaskExecutor": "executors.LocalDaskExecutor",
+    "engine.executors.dask.LocalDaskExecutor": "executors.LocalDaskExecutor",
     "engine.runner.ENDRUN": "engine.signals.ENDRUN",
     "engine.task_runner.ENDRUN": "engine.signals.ENDRUN",
     "engine.flow_runner.ENDRUN": "engine.signals.ENDRUN",
@@ -150,6 +152,9 @@ REEXPORTED: dict[str, str] = {
     "exceptions.StorageError": "exceptions.FlowStorageError",
     "exceptions.TaskTimeoutError": "exceptions.TaskTimeoutSignal",
     "exceptions.VersionLockError": "exceptions.VersionLockMismatchSignal",
+    "utilities.exceptions.PrefectError": "exceptions.PrefectException",
+    "utilities.exceptions.StorageError": "exceptions.FlowStorageError",
+    "utilities.exceptions.TaskTimeoutError": "exceptions.TaskTimeoutSignal",
     "tasks.Task": "core.task.Task",
     "utilities.tasks.unmapped": "utilities.edges.unmapped",
 }

@@ -348,7 +348,8 @@ class FlowGraph(FlowView):
 
         Args:
             flow: the other flow; it is not changed.
-            merge_parameters: where both have a parameter of one name, use this flow's for both.
+            merge_parameters: where both have a parameter of one name, use the other flow's for
+                both, as Prefect 1 does.
             validate: as in :meth:`add_edge`.
             merge_reference_tasks: make the other flow's reference tasks reference tasks of this
                 one, next to its own.
@@ -360,20 +361,17 @@ class FlowGraph(FlowView):
             ``nightly.update(cleanup, merge_parameters=True)``
         """
         here = {parameter.slug: parameter for parameter in self.parameters()}
-        same: dict[Task, Task] = {}
         for task in flow.tasks_in_order_of_adding():
             twin = here.get(task.slug) if merge_parameters and isinstance(task, Parameter) else None
-            if twin is not None:
-                same[task] = twin
-            else:
+            if twin is None or twin is task:
                 self.add_task(task)
+            else:
+                self.replace(twin, task, validate=False)
         for edges in flow._graph.into.values():
             for edge in edges:
-                upstream = same.get(edge.upstream_task, edge.upstream_task)
-                self._copy_edge(edge, upstream, edge.downstream_task)
+                self._copy_edge(edge, edge.upstream_task, edge.downstream_task)
         for task, bound in flow.constants.items():
             self.constants[task].update(bound)
         if merge_reference_tasks:
-            theirs = {same.get(task, task) for task in flow.reference_tasks()}
-            self.set_reference_tasks(self.reference_tasks() | theirs)
+            self.set_reference_tasks(self.reference_tasks() | flow.reference_tasks())
         self._validate_if_eager(validate)

@@ -105,10 +105,10 @@ def checked_retries(
 
 
 def _configured_delay(delay: Any) -> Any:
-    """Return the configuration's default as a timedelta; it is a number of seconds, or nothing."""
+    """Return the configuration's default as a timedelta; it is one, or seconds, or nothing."""
     if isinstance(delay, (int, float)) and not isinstance(delay, bool):
         return timedelta(seconds=delay)
-    return delay or None
+    return delay if isinstance(delay, timedelta) else delay or None
 
 
 def _checked_exception_types(

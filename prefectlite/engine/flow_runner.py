@@ -221,11 +221,16 @@ class FlowRunner(Runner):
         except Exception as error:
             self.logger.exception("Unexpected error: %r", error)
             return Failed(f"Unexpected error: {error!r}", result=error)
-        if replaced is not None and replaced is not final:
-            if replaced._held is None:
-                replaced.result = final._held
-            return replaced
-        return final
+        if replaced is None or replaced is final:
+            return final
+        if not isinstance(replaced, State):
+            raise TypeError(
+                f"The terminal_state_handler of flow {flow.name!r} returned {replaced!r}; it must "
+                f"return a State, or None to keep the one that it was given."
+            )
+        if replaced._held is None:
+            replaced.result = final._held
+        return replaced
 
 
 class _RunRequest:

@@ -170,6 +170,7 @@ def run_pipeline(
         _run_round(run)
         state = run.state
         if isinstance(state, Looped):
+            run.run_count = 1  # each round has its own retries
             run.state = Pending(
                 message=f"Looping task (on loop index {state.loop_count})",
                 context={
@@ -482,6 +483,8 @@ def _retry(run: TaskRun) -> State | None:
     if not state._failed or not task.max_retries or run.run_count > task.max_retries:
         return None
     if task.retry_on is not None and not isinstance(state.result, tuple(_types(task.retry_on))):
+        kind = type(state.result).__name__
+        _log("info", run, f"Not tried again: {kind} is none of the exceptions of its retry_on.")
         return None
     kept = {key: context[key] for key in ("task_loop_count", "task_loop_result") if key in context}
     retrying = Retrying(

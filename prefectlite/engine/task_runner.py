@@ -131,7 +131,9 @@ class TaskRunner(Runner):
         old = state or Pending()
         if not old.is_pending() or not all(state.is_finished() for state in upstream):
             return old
-        outcome = parent_outcome(planned, [known_summary(state) for state in upstream])
+        outcome: int | str = 0  # with nothing to map over, no element
+        if upstream:
+            outcome = parent_outcome(planned, [known_summary(state) for state in upstream])
         if isinstance(outcome, int):
             new: State = Mapped(EXPANDED, n_map_states=outcome)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import pickle
 import sys
 import warnings
@@ -69,6 +70,15 @@ def test_every_public_name_is_there(module: str) -> None:
             "prefectlite.exceptions:PrefectException",
         ),
         ("prefect.utilities.exceptions:PrefectError", "prefectlite.exceptions:PrefectException"),
+        ("prefect.executors.dask:LocalDaskExecutor", "prefectlite.executors:LocalDaskExecutor"),
+        (
+            "prefect.engine.executors.dask:LocalDaskExecutor",
+            "prefectlite.executors:LocalDaskExecutor",
+        ),
+        (
+            "prefect.utilities.exceptions:TaskTimeoutError",
+            "prefectlite.exceptions:TaskTimeoutSignal",
+        ),
         ("prefect.utilities.tasks:unmapped", "prefectlite.utilities.edges:unmapped"),
         ("prefect.engine.runner:ENDRUN", "prefectlite.engine.signals:ENDRUN"),
     ],
@@ -98,6 +108,17 @@ def test_uninstalling_brings_everything_back() -> None:
     assert prefectlite.__version__ != "1.4.1"
     assert not hasattr(prefectlite.Flow, "register")
     assert not [name for name in sys.modules if name.split(".")[0] == "prefect"]
+
+
+def test_loggers_have_both_names(caplog: pytest.LogCaptureFixture) -> None:
+    ours = logging.getLogger("prefectlite.load")
+    assert logging.getLogger("prefect") is logging.getLogger("prefectlite")
+    assert logging.getLogger("prefect.load") is ours
+    assert logging.getLogger("prefectionist").name == "prefectionist"
+    with caplog.at_level(logging.DEBUG, logger="prefect"):
+        assert ours.isEnabledFor(logging.DEBUG)
+    compat.uninstall()
+    assert logging.getLogger("prefect").name == "prefect"
 
 
 def test_what_neither_has_is_no_module() -> None:

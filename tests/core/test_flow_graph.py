@@ -270,14 +270,15 @@ class TestUpdate:
 
     def test_parameters_of_the_same_name(self) -> None:
         with Flow("a") as flow:
-            increment(Parameter("p", default=1))
+            mine = increment(Parameter("p", default=1))
         with Flow("b") as other:
             theirs = add.map(Parameter("p", default=2))
         with pytest.raises(ValueError, match=r'slug "p" already exists'):
             flow.copy().update(other)
         flow.update(other, merge_parameters=True)
         (parameter,) = flow.parameters()
-        assert parameter.default == 1
+        assert parameter.default == 2
+        assert flow.edges_to(mine) == {Edge(parameter, mine, "x")}
         assert flow.edges_to(theirs) == {Edge(parameter, theirs, "x", mapped=True)}
 
     def test_reference_tasks(self) -> None:

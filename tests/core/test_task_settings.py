@@ -77,6 +77,12 @@ class TestRetries:
         with pytest.raises(ValueError, match=r"`retry_delay` must be provided .*'load'"):
             Task(name="load", max_retries=2)
 
+    @pytest.mark.parametrize("delay", [timedelta(0), 0, timedelta(seconds=3), 3])
+    def test_the_delay_of_the_configuration(self, delay: Any) -> None:
+        with set_temporary_config({"tasks.defaults.retry_delay": delay}):
+            made = Task(max_retries=2)
+        assert made.retry_delay == (timedelta(seconds=delay) if isinstance(delay, int) else delay)
+
     @pytest.mark.parametrize("retries", [None, 0])
     def test_a_delay_needs_retries(self, retries: int | None) -> None:
         with pytest.raises(ValueError, match=r"`max_retries` argument greater than 0"):

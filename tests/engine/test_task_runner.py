@@ -99,6 +99,12 @@ def test_a_mapped_task_waits_for_its_upstreams() -> None:
     assert type(state) is Pending
 
 
+def test_a_mapped_task_without_upstreams_has_no_element() -> None:
+    state = TaskRunner(increment).run(is_mapped_parent=True)
+    assert isinstance(state, Mapped)
+    assert state.n_map_states == 0
+
+
 def test_both_ends_of_a_run_are_logged(records: list[str]) -> None:
     TaskRunner(increment).run(context={"map_index": 3})
     assert records == [

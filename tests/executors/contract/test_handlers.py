@@ -12,7 +12,7 @@ from prefectlite import Flow, Task, task
 from prefectlite.engine import signals
 from prefectlite.engine.flow_runner import FlowRunner
 from prefectlite.engine.state import Failed, Mapped, Pending, Retrying, State, Success
-from prefectlite.executors import Executor
+from prefectlite.executors import Executor, LocalExecutor
 from tests.executors.conftest import Journal
 
 
@@ -246,6 +246,14 @@ def test_the_terminal_state_handler_has_the_last_word(executor: Executor) -> Non
     assert state.message == "overruled"
     assert seen == [{"Success"}]
     assert state.result[made].result == 1
+
+
+@pytest.mark.parametrize("returned", [5, Failed])
+def test_a_terminal_state_handler_returns_a_state(returned: Any) -> None:
+    with Flow("terminal", terminal_state_handler=lambda *_: returned) as flow:
+        one()
+    with pytest.raises(TypeError, match=r"flow 'terminal' returned .* must return a State"):
+        flow.run(executor=LocalExecutor())
 
 
 def test_a_handler_may_send_a_task_back_to_retry(executor: Executor) -> None:
