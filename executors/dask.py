@@ -25,8 +25,8 @@ from distributed.client import Future
 from distributed.versions import VersionMismatchWarning
 
 from prefectlite.exceptions import ExecutorError, ExecutorNotStartedError, SchedulerLostError
+from prefectlite.executors import dask_calls
 from prefectlite.executors.base import Executor, Kind
-from prefectlite.executors.dask_calls import begin, put_on_workers, take_off_workers
 from prefectlite.executors.dask_encryption import check_encryption
 from prefectlite.executors.dask_resources import resources_of
 from prefectlite.executors.dask_scheduler import (
@@ -356,7 +356,7 @@ class DaskExecutor(Executor):
         """
         try:
             with self._noticing_loss():
-                put_on_workers(self._client, Luggage(name, payload))
+                dask_calls.put_on_workers(self._client, Luggage(name, payload))
         except SchedulerLostError:
             raise
         except Exception as error:
@@ -368,7 +368,7 @@ class DaskExecutor(Executor):
     def uninstall(self, name: str) -> None:
         """Take a payload off the workers, where they are still there and answer."""
         if self._client.status == "running":
-            take_off_workers(self._client, name)
+            dask_calls.take_off_workers(self._client, name)
 
     def listen(self, topic: str, callback: Callable[[Any], None]) -> None:
         """Have a function called with each message workers send under a topic, from any thread."""
@@ -459,7 +459,7 @@ class DaskExecutor(Executor):
         """Values; what got lost in the meantime, and Dask leaves alone, is made again."""
         client = self._client
         with self._noticing_loss():
-            gathering = begin(client, lambda: client.gather(futures, errors=errors))
+            gathering = dask_calls.begin(client, lambda: client.gather(futures, errors=errors))
             try:
                 while True:
                     with suppress(concurrent.futures.TimeoutError):
@@ -567,10 +567,10 @@ class DaskExecutor(Executor):
         scheduler = self._client.scheduler
         return str(self.address or (scheduler.addr if scheduler is not None else "the cluster"))
 
-    def has_workers(self) -> bool:
-        """Whether the scheduler knows a worker."""
+    def missing(self, futures: Iterable[Future[Any]]) -> str | None:
+        """What keeps all of the futures waiting, see `dask_calls.what_is_missing`."""
         with self._noticing_loss():
-            return bool(self._client.scheduler_info(n_workers=1)["workers"])
+            return dask_calls.what_is_missing(self._client, futures)
 
 
 @contextmanager

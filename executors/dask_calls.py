@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,7 @@ from prefectlite.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed.client import Future
 
 # how long workers are waited for when a run begins before that is told, and when it ends
 SILENT_SECONDS = 10.0
@@ -75,6 +76,26 @@ def put_on_workers(client: Client, luggage: Luggage) -> None:
             answer_of(client, lambda: client.register_plugin(luggage, name=luggage.name))
             return
     answer_of(client, lambda: client.register_plugin(luggage, name=luggage.name))
+
+
+def what_is_missing(client: Client, futures: Iterable[Future[Any]]) -> str | None:
+    """Which workers futures wait for.
+
+    Args:
+        client: The client.
+        futures: The futures.
+
+    Returns:
+        What there is not; None where there are workers for some of them.
+    """
+    if not client.scheduler_info(n_workers=1)["workers"]:
+        return "no worker"
+    scheduler: Any = client.scheduler
+    keys = [future.key for future in futures]
+    states = set(client.sync(scheduler.get_task_status, keys=keys).values())
+    if "no-worker" in states and not states & {"processing", "queued"}:
+        return "no worker with what they ask for by tags (dask-resource:...) or annotations"
+    return None
 
 
 def take_off_workers(client: Client, name: str) -> None:

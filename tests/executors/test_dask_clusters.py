@@ -323,3 +323,16 @@ def test_a_scheduler_forgets_what_was_told_of_a_run() -> None:
         for _ in range(2):
             flow.run(executor=DaskExecutor(cluster().scheduler_address))
         assert client.run_on_scheduler(kept) == before
+
+
+def test_workers_that_have_not_what_a_task_asks_for_are_no_workers() -> None:
+    @task(tags=["dask-resource:GPU=1"])
+    def train() -> int:
+        return 1
+
+    with Flow("unfit") as flow:
+        train()
+    state = flow.run(executor=DaskExecutor(cluster().scheduler_address, worker_timeout=0.5))
+    assert state is not None
+    assert state.is_failed()
+    assert "what they ask for" in str(state.message)

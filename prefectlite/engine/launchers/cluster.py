@@ -43,6 +43,7 @@ LITERAL_BYTES = 1 << 20
 # more than any segment's depth
 DEEPEST = 1 << 20
 NO_WORKERS_SECONDS = 30.0
+LOOK_SECONDS = 1.0
 # a future that is done and has not been told of for so long is taken for lost; before it is told
 # of, its files are put on the disk, which may be slow
 UNTOLD_SECONDS = 10.0
@@ -114,6 +115,7 @@ class ClusterLauncher:
         self._last_slots = 0
         self._looked = self._heard = self._seen = time.monotonic()
         self._warned = False
+        self._next_look = 0.0
         self._records = RecordKeeper(driver)
         driver.reporter.lines.hold()
         self._install()
@@ -486,11 +488,15 @@ class ClusterLauncher:
             )
 
     def _look_for_workers(self, now: float) -> None:
-        """Warn of a cluster without workers, and give up where the user has set a time for it."""
+        """Warn of a cluster without fit workers, and give up where a time is set for that."""
         silence, limit = now - self._heard, self._executor.worker_timeout
         if not limit and (self._warned or silence <= NO_WORKERS_SECONDS):
             return
-        if self._executor.has_workers():
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        missing = self._executor.missing(self._flying.values())
+        if missing is None:
             self._warned = self._warned or silence > NO_WORKERS_SECONDS
             self._seen = now
             return
@@ -499,13 +505,13 @@ class ClusterLauncher:
         if limit and alone > limit:
             raise ExecutorError(
                 f"{waiting} waited {alone:.0f} seconds for a worker: the cluster at "
-                f"{self._executor.place()} has none. Start workers, or give them more time by "
+                f"{self._executor.place()} has {missing}. Start workers, or give them more time by "
                 "worker_timeout=; what was checkpointed is not run again."
             )
         if not self._warned and silence > NO_WORKERS_SECONDS:
             self._warned = True
             get_logger("DaskExecutor").warning(
-                "%s wait for a worker: the cluster has none yet.", waiting
+                "%s wait for a worker: the cluster has %s yet.", waiting, missing
             )
 
     def _is_lost(self, run: tuple[int, int], future: Future[Any] | None) -> Sequence[Event]:
