@@ -173,9 +173,6 @@ def _is_in(name: str, full: str) -> bool:
 # Lower-case names that are no modules.
 _FUNCTIONS = frozenset(
     {
-        "engine.get_default_executor_class",
-        "engine.get_default_flow_runner_class",
-        "engine.get_default_task_runner_class",
         "utilities.notifications.jira_notifier",
         "utilities.notifications.snowflake_logger",
         "utilities.notifications.snowflake_message_formatter",

@@ -144,6 +144,9 @@ MOVED: dict[str, str] = {
 REEXPORTED: dict[str, str] = {
     "executors.dask.LocalDaskExecutor": "executors.LocalDaskExecutor",
     "engine.executors.dask.LocalDaskExecutor": "executors.LocalDaskExecutor",
+    "engine.get_default_executor_class": "compat.engine_defaults.get_default_executor_class",
+    "engine.get_default_flow_runner_class": "compat.engine_defaults.get_default_flow_runner_class",
+    "engine.get_default_task_runner_class": "compat.engine_defaults.get_default_task_runner_class",
     "engine.runner.ENDRUN": "engine.signals.ENDRUN",
     "engine.task_runner.ENDRUN": "engine.signals.ENDRUN",
     "engine.flow_runner.ENDRUN": "engine.signals.ENDRUN",
@@ -230,13 +233,9 @@ NAMES: dict[str, Entry] = {
     ),
     "cli": _missing("Instead: the commands `prefectlite run`, `serve` and `doctor`"),
     "engine.cloud": _missing(_NO_SERVER + "Instead: prefectlite.engine.FlowRunner and TaskRunner"),
-    "engine.get_default_executor_class": _missing("Instead: config.engine.executor.default_class"),
-    "engine.get_default_flow_runner_class": _missing(
-        "Instead: config.engine.flow_runner.default_class"
-    ),
-    "engine.get_default_task_runner_class": _missing(
-        "Instead: config.engine.task_runner.default_class"
-    ),
+    "engine.get_default_executor_class": _same(),
+    "engine.get_default_flow_runner_class": _same(),
+    "engine.get_default_task_runner_class": _same(),
     "hello_world": _missing("Instead: the first flow of the README"),
     "serialization": _missing("Instead: flow.serialize(), task.serialize(), state.serialize()"),
     "tasks.aws": _missing(f"Instead: {_WRITE_TASK} (boto3), or targets in an S3Result"),

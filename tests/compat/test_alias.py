@@ -110,6 +110,17 @@ def test_uninstalling_brings_everything_back() -> None:
     assert not [name for name in sys.modules if name.split(".")[0] == "prefect"]
 
 
+def test_the_classes_of_the_configuration() -> None:
+    engine = load("prefect.engine")
+    assert engine.get_default_flow_runner_class() is load("prefect.engine:FlowRunner")
+    assert engine.get_default_task_runner_class() is load("prefect.engine:TaskRunner")
+    name = "prefect.executors.LocalDaskExecutor"
+    with load("prefect.utilities.configuration").set_temporary_config(
+        {"engine.executor.default_class": name}
+    ):
+        assert engine.get_default_executor_class() is load("prefect.executors:LocalDaskExecutor")
+
+
 def test_loggers_have_both_names(caplog: pytest.LogCaptureFixture) -> None:
     ours = logging.getLogger("prefectlite.load")
     assert logging.getLogger("prefect") is logging.getLogger("prefectlite")
@@ -152,7 +163,6 @@ MISSING = [
     "prefect.tasks.snowflake:SnowflakeQuery",
     "prefect.tasks.notifications:SlackTask",
     "prefect.tasks.prefect:StartFlowRun",
-    "prefect.engine:get_default_executor_class",
     "prefect.engine.cloud:CloudFlowRunner",
     "prefect.utilities.graphql:with_args",
 ]
