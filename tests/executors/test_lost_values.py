@@ -50,15 +50,33 @@ def workers_named(*names: str) -> Iterator[DaskExecutor]:
         yield DaskExecutor(cluster.scheduler_address)
 
 
+def processes_of(journal: Journal, name: str) -> list[int]:
+    """The processes in which a task has run, in order."""
+    lines = [line.split() for line in journal.lines()]
+    return [int(process) for each, process in lines if each == name]
+
+
+def kill_those_that_have_values(journal: Journal) -> None:
+    """Kill workers so that a value is lost while what it is made from has failed for good."""
+    wait_for(lambda: bool(processes_of(journal, "elsewhere")))
+    time.sleep(0.5)
+    # both workers that have the first value die; where it is made again, it fails for good
+    os.kill(processes_of(journal, "between")[0], signal.SIGKILL)
+    os.kill(processes_of(journal, "source")[0], signal.SIGKILL)
+    wait_for(lambda: len(processes_of(journal, "source")) == 2)
+    os.kill(processes_of(journal, "source")[1], signal.SIGKILL)
+    time.sleep(0.5)
+    # and so does the last one that has the second
+    os.kill(processes_of(journal, "elsewhere")[0], signal.SIGKILL)
+    time.sleep(0.5)
+    journal.write("go -")
+
+
 @pytest.mark.timeout(180)
 def test_a_value_that_dies_while_what_it_is_made_from_has_failed(journal: Journal) -> None:
-    def processes(name: str) -> list[int]:
-        lines = [line.split() for line in journal.lines()]
-        return [int(process) for each, process in lines if each == name]
-
     def made(name: str) -> int:
         journal.write(f"{name} {os.getpid()}")
-        return len(processes(name))
+        return len(processes_of(journal, name))
 
     @task(tags=["dask-resource:A=1"])
     def source() -> int:
@@ -88,27 +106,13 @@ def test_a_value_that_dies_while_what_it_is_made_from_has_failed(journal: Journa
     def after(x: int, y: int) -> int:
         return x + y
 
-    def kill() -> None:
-        wait_for(lambda: bool(processes("elsewhere")))
-        time.sleep(0.5)
-        # both workers that have the first value die; where it is made again, it fails for good
-        os.kill(processes("between")[0], signal.SIGKILL)
-        os.kill(processes("source")[0], signal.SIGKILL)
-        wait_for(lambda: len(processes("source")) == 2)
-        os.kill(processes("source")[1], signal.SIGKILL)
-        time.sleep(0.5)
-        # and so does the last one that has the second
-        os.kill(processes("elsewhere")[0], signal.SIGKILL)
-        time.sleep(0.5)
-        journal.write("go -")
-
     with Flow("lost", fuse=False) as flow:
         first = source()
         second = between(first)
         kept = wanted(first), elsewhere(second)
         opened = gate()
         ends = after(first, opened), after(second, 0, upstream_tasks=[opened])
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill_those_that_have_values, args=[journal])
     with workers_named("A", "B", "C", "D") as executor:
         killer.start()
         state = flow.run(executor=executor)
