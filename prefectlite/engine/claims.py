@@ -69,7 +69,7 @@ class SchedulerClaims:
     """
 
     def __init__(self, worker: Any, run: str) -> None:
-        self._worker = worker
+        self.worker = worker
         self._run = run
         self._is_lost = False
 
@@ -79,10 +79,10 @@ class SchedulerClaims:
 
         if self._is_lost:
             return element
-        ask = self._worker.scheduler.prefectlite_claim
+        ask = self.worker.scheduler.prefectlite_claim
         try:
             answer = sync(
-                self._worker.loop,
+                self.worker.loop,
                 ask,
                 callback_timeout=ANSWER_SECONDS,
                 run=self._run,

@@ -55,6 +55,8 @@ class SharedRun:
     driver_process: int = field(default_factory=os.getpid)
     # what elements here have found of known upstreams; each process has its own
     items: dict[int, Items] = field(default_factory=dict, repr=False)
+    # and where its elements take locations, once some do
+    claims: Claims | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.prelude, self.key, self.plan, self.scope, self.known, self.wanted)

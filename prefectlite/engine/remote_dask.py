@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from prefectlite.engine.claims import SchedulerClaims
+from prefectlite.engine.claims import Claims, SchedulerClaims
 from prefectlite.engine.feeding import batch_feeds, block_at, element_feeds
 from prefectlite.engine.plan import Link
 from prefectlite.engine.remote import (
@@ -92,7 +92,7 @@ def run_element(
     large = dict(zip(literals, rest, strict=False))
     before = rest[len(literals) :]
     previous = block_at(before[0], before[1].position if before[1:] else None) if before else None
-    taken = SchedulerClaims(worker, run) if claims else None
+    taken = _claims(shared, worker, run) if claims else None
     with _reporting(shared, run, outbox) as folders:
         running = ElementRun(shared, planned, element, feeds, large, previous, shifted, taken)
         try:
@@ -141,7 +141,7 @@ def run_batch(
     feeds, rest = batch_feeds(planned, elements, arguments)
     large = dict(zip(literals, rest, strict=True))
     blocks, records, scope = [], [], copy.copy(shared.scope)
-    taken = SchedulerClaims(worker, run) if claims else None
+    taken = _claims(shared, worker, run) if claims else None
     with _reporting(shared, run, outbox) as folders:
         for element, feed in zip(elements, feeds, strict=True):
             try:
@@ -159,6 +159,14 @@ def run_batch(
 def reduce_elements(values: Any, places: Any, run: str, segment: int) -> list[Block]:
     """Run an associative task on this worker over a part of what it reduces, see `reduce_part`."""
     return reduce_part(shared_run(run, lambda: _payload(run)), segment, values, places)
+
+
+def _claims(shared: SharedRun, worker: Any, run: str) -> Claims:
+    """Where elements that run here take locations: a silent scheduler is waited for once by all."""
+    claims = shared.claims
+    if not isinstance(claims, SchedulerClaims) or claims.worker is not worker:
+        claims = shared.claims = SchedulerClaims(worker, run)
+    return claims
 
 
 @contextmanager
